@@ -1,0 +1,20 @@
+"""What travels to a model: rows as columns, in the signature's order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Block = np.ndarray | list[str | None]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`count` rows, cut into blocks of neighbouring inputs.
+
+    A block is a float64 matrix of shape (count, width), NaN where a value is
+    missing, or a list of `count` strings (one input), None where missing.
+    """
+
+    blocks: Sequence[Block]
+    count: int

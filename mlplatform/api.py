@@ -1,0 +1,138 @@
+"""The manners of our REST API: strict JSON, pages, and one shape for every error."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.handler import exception_handler as standardized_handler
+from drf_standardized_errors.types import ErrorResponse
+from redis import RedisError
+from rest_framework.exceptions import ParseError
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.response import Response
+
+from mlplatform.foundation.errors import Problem, StoreUnavailable
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class JSONRenderer(BaseRenderer):
+    """orjson: NaN becomes null, as JSON knows no NaN."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None
+    ) -> bytes:
+        if data is None:
+            return b""
+        options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+        return orjson.dumps(data, option=options, default=str)
+
+
+class JSONParser(BaseParser):
+    """orjson: refuses NaN, Infinity, lone surrogates and endless nesting."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Any = None
+    ) -> Any:
+        return loads(stream.read())
+
+
+def loads(body: bytes) -> Any:
+    """Strict JSON. Raises ParseError, which is answered with 400."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ParseError(f"The body is not valid JSON: {error}.") from error
+
+
+class Pages(PageNumberPagination):
+    page_size = 25
+    max_page_size = 200
+    page_size_query_param = "page_size"
+
+
+class ProblemFormatter(ExceptionFormatter):
+    """DRF's and Django's errors as RFC 9457, flattened, each with a JSON pointer."""
+
+    def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
+        status = HTTPStatus(self.exc.status_code)
+        first = error_response.errors[0]
+        named = [
+            {"pointer": _pointer(error.attr), "code": error.code, "detail": error.detail}
+            for error in error_response.errors
+            if error.attr
+        ]
+        code = "invalid" if named else first.code
+        detail = "; ".join(f"{e['pointer']}: {e['detail']}" for e in named) or first.detail
+        return problem(
+            status, code, status.phrase, detail, self.context.get("request"), errors=named
+        )
+
+
+def _pointer(attr: str) -> str:
+    """ "items.0.name" -> "/items/0/name" (RFC 6901)."""
+    return "/" + attr.replace("~", "~0").replace("/", "~1").replace(".", "/")
+
+
+def problem(
+    status: HTTPStatus,
+    code: str,
+    title: str,
+    detail: str,
+    request: Any,
+    **extra: Any,
+) -> dict[str, Any]:
+    """The body of every error answer."""
+    return {
+        "type": "about:blank",
+        "title": title,
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        "request_id": getattr(request, "id", None),
+        **{name: value for name, value in extra.items() if value},
+    }
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    """DRF's hook: ours, DRF's and Django's errors alike become problem+json."""
+    if isinstance(exc, OperationalError | InterfaceError | RedisError):
+        exc = StoreUnavailable(
+            "The platform cannot reach one of its stores just now. Try again in some seconds.",
+            retry_after=2,
+        )
+    if isinstance(exc, Problem):
+        response = _problem_response(exc, context.get("request"))
+    else:
+        response = standardized_handler(exc, context)
+    if response is not None:
+        response.content_type = PROBLEM_JSON
+    return response
+
+
+def _problem_response(exc: Problem, request: Any) -> Response:
+    body = problem(
+        exc.status, exc.code, exc.title, exc.detail, request, errors=exc.errors, **exc.extra
+    )
+    response = Response(body, status=int(exc.status))
+    if exc.retry_after is not None:
+        response["Retry-After"] = str(exc.retry_after)
+    return response
+
+
+def problem_page(request: HttpRequest, status: HTTPStatus, code: str, detail: str) -> HttpResponse:
+    """An error outside DRF (unknown URL, a bug in middleware) in the API's shape."""
+    body = problem(status, code, status.phrase, detail, request)
+    return HttpResponse(orjson.dumps(body), status=int(status), content_type=PROBLEM_JSON)

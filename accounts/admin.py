@@ -1,0 +1,146 @@
+"""For operators: everything to look at, little to change."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.timezone import now
+from rest_framework_simplejwt.token_blacklist import admin as blacklist_admin
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts.models import APIKey, APIKeyQuerySet, Membership, Organization, User
+from accounts.sign_up import give_personal_organization
+
+admin.site.unregister([Group, OutstandingToken, BlacklistedToken])
+
+
+class NewUserForm(UserCreationForm):
+    class Meta:
+        model = User
+        fields = ["email", "full_name"]
+
+
+class MembershipInline(TabularInline):
+    model = Membership
+    extra = 0
+    fields = ["user", "organization", "role", "created_at"]
+    readonly_fields = ["created_at"]
+    autocomplete_fields = ["user", "organization"]
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    form = UserChangeForm
+    add_form = NewUserForm
+    change_password_form = AdminPasswordChangeForm
+    inlines = [MembershipInline]
+    ordering = ["-created_at"]
+    list_display = ["email", "full_name", "is_active", "is_staff", "created_at", "last_login"]
+    list_filter = ["is_active", "is_staff", "is_superuser", "created_at"]
+    search_fields = ["email", "full_name"]
+    readonly_fields = ["created_at", "last_login"]
+    fieldsets = [
+        (None, {"fields": ["email", "full_name", "password", "created_at", "last_login"]}),
+        (
+            "Rights on the platform",
+            {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},
+        ),
+    ]
+    add_fieldsets = [
+        (None, {"fields": ["email", "full_name", "usable_password", "password1", "password2"]})
+    ]
+
+    @transaction.atomic
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            give_personal_organization(obj, at=now())
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[TabularInline]]:
+        # A new user's first membership is made with their organization.
+        return self.inlines if obj else []
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(Organization)
+class OrganizationAdmin(ModelAdmin):
+    inlines = [MembershipInline]
+    list_display = ["slug", "name", "is_personal", "created_at"]
+    list_filter = ["is_personal", "created_at"]
+    search_fields = ["slug", "name"]
+    readonly_fields = ["id", "is_personal", "created_at"]
+    fields = ["id", "name", "slug", "is_personal", "created_at"]
+
+
+@admin.register(Membership)
+class MembershipAdmin(ModelAdmin):
+    list_display = ["user", "organization", "role", "created_at"]
+    list_filter = ["role", "created_at"]
+    list_select_related = ["user", "organization"]
+    search_fields = ["user__email", "organization__slug"]
+    autocomplete_fields = ["user", "organization"]
+    readonly_fields = ["created_at"]
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(APIKey)
+class APIKeyAdmin(ReadOnlyAdmin):
+    list_display = [
+        "name",
+        "prefix",
+        "organization",
+        "created_by",
+        "created_at",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    ]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter), "created_at", "last_used_at"]
+    list_select_related = ["organization", "created_by"]
+    search_fields = ["name", "prefix", "organization__slug", "created_by__email"]
+    exclude = ["digest"]
+    actions = ["revoke"]
+
+    @admin.action(description="Revoke the chosen keys", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, keys: APIKeyQuerySet) -> None:
+        at = now()
+        for key in keys:
+            key.revoke(at=at)
+        self.message_user(request, "The chosen keys are revoked.")
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_apikey")
+
+
+@admin.register(OutstandingToken)
+class OutstandingTokenAdmin(blacklist_admin.OutstandingTokenAdmin, ModelAdmin):
+    list_filter = ["created_at", "expires_at"]
+    search_fields = ["user__email", "jti"]
+    exclude = ["token"]
+
+
+@admin.register(BlacklistedToken)
+class BlacklistedTokenAdmin(blacklist_admin.BlacklistedTokenAdmin, ModelAdmin):
+    list_filter = ["blacklisted_at"]
+    search_fields = ["token__user__email", "token__jti"]

@@ -1,0 +1,193 @@
+"""The JSON API for signing up, tokens and keys."""
+
+from uuid import UUID
+
+from django.contrib.auth import authenticate
+from django.utils.timezone import now
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.generics import GenericAPIView, get_object_or_404
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from accounts import api_keys, tokens
+from accounts.api import serializers
+from accounts.authentication import CHALLENGE
+from accounts.models import APIKey, APIKeyQuerySet, Membership
+from accounts.permissions import CanManageKeys
+from accounts.roles import Capability
+from accounts.sign_up import register
+from accounts.tenancy import organization_of, standing_of
+
+
+class PublicView(APIView):
+    """For people who are not signed in yet; credentials sent along are not looked at."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return CHALLENGE
+
+
+class RegisterView(PublicView):
+    @extend_schema(
+        operation_id="register",
+        tags=["auth"],
+        auth=[],
+        request=serializers.RegisterSerializer,
+        responses={201: serializers.UserSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Sign up: a user with a personal organization."""
+        asked = serializers.RegisterSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+
+        user = register(at=now(), **asked.validated_data)
+
+        home = Membership.objects.of(user).home_first().get()
+        return Response(serializers.UserSerializer(home).data, status=status.HTTP_201_CREATED)
+
+
+class LoginView(PublicView):
+    @extend_schema(
+        operation_id="login",
+        tags=["auth"],
+        auth=[],
+        request=serializers.LoginSerializer,
+        responses=serializers.TokensSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """E-mail and password for an access token (30 minutes) and a refresh token (7 days)."""
+        asked = serializers.LoginSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+
+        user = authenticate(request, **asked.validated_data)
+
+        if user is None:
+            raise AuthenticationFailed(
+                "The e-mail address or the password is wrong.", code="invalid_credentials"
+            )
+        return Response(serializers.TokensSerializer(tokens.issue(user)).data)
+
+
+class RefreshView(PublicView):
+    @extend_schema(
+        operation_id="refresh",
+        tags=["auth"],
+        auth=[],
+        request=serializers.RefreshSerializer,
+        responses=serializers.TokensSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """A refresh token for a new pair. It can be spent once."""
+        asked = serializers.RefreshSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+
+        pair = tokens.refresh(asked.validated_data["refresh"])
+
+        return Response(serializers.TokensSerializer(pair).data)
+
+
+class LogoutView(PublicView):
+    @extend_schema(
+        operation_id="logout",
+        tags=["auth"],
+        auth=[],
+        request=serializers.RefreshSerializer,
+        responses={204: OpenApiResponse(description="The refresh token is void.")},
+    )
+    def post(self, request: Request) -> Response:
+        """Void a refresh token. Access tokens issued with it last out their 30 minutes."""
+        asked = serializers.RefreshSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+
+        tokens.revoke(asked.validated_data["refresh"])
+
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class MeView(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(operation_id="me", tags=["users"], responses=serializers.UserSerializer)
+    def get(self, request: Request) -> Response:
+        """Who you are, and in which organization this request acts."""
+        standing = standing_of(request)
+        me = {
+            "user": request.user,
+            "organization": standing.organization,
+            "role": standing.role,
+        }
+        return Response(serializers.UserSerializer(me).data)
+
+
+class KeysView(GenericAPIView):
+    permission_classes = [CanManageKeys]
+
+    def get_serializer_class(self) -> type[Serializer]:
+        if self.request.method == "POST":
+            return serializers.NewKeySerializer
+        return serializers.KeySerializer
+
+    def get_queryset(self) -> APIKeyQuerySet:
+        return _keys_in_reach(self.request).select_related("created_by").newest_first()
+
+    @extend_schema(
+        operation_id="list_keys", tags=["keys"], responses=serializers.KeySerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """Your API keys, revoked ones too; administrators see everybody's."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(serializers.KeySerializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="create_key",
+        tags=["keys"],
+        request=serializers.NewKeySerializer,
+        responses={201: serializers.CreatedKeySerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Make an API key. `key` is its secret, shown this once."""
+        asked = serializers.NewKeySerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+
+        key, secret = api_keys.create_key(
+            organization=organization_of(request),
+            by=request.user,
+            at=now(),
+            **asked.validated_data,
+        )
+
+        answer = {**serializers.KeySerializer(key).data, "key": secret}
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class KeyView(APIView):
+    permission_classes = [CanManageKeys]
+
+    @extend_schema(
+        operation_id="revoke_key",
+        tags=["keys"],
+        responses={204: OpenApiResponse(description="The key is void.")},
+    )
+    def delete(self, request: Request, key_id: UUID) -> Response:
+        """Revoke a key, at once and for good. It stays in the list."""
+        key = get_object_or_404(_keys_in_reach(request), pk=key_id)
+
+        key.revoke(at=now())
+
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _keys_in_reach(request: Request) -> APIKeyQuerySet:
+    """The organization's keys for who administers it, one's own for everybody else."""
+    standing = standing_of(request)
+    keys = APIKey.objects.for_organization(standing.organization)
+    if Capability.ADMINISTER in standing.capabilities:
+        return keys
+    return keys.made_by(request.user)

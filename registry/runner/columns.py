@@ -1,0 +1,293 @@
+"""Follows each input column through a fitted model and notes what is known of it.
+
+One walk answers the signature (strings, booleans, categories) and the hints for
+generated rows (typical values, split points).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+MAX_CATEGORIES = 1000
+MAX_THRESHOLDS = 4096
+
+# Where these keep the fitted estimator that answers; searches keep it in best_estimator_.
+WRAPPERS = {
+    "TunedThresholdClassifierCV": "estimator_",
+    "FixedThresholdClassifier": "estimator_",
+    "FrozenEstimator": "estimator",
+    "TransformedTargetRegressor": "regressor_",
+}
+
+# For every feature of a step, the input column it is, or None when it is a mixture.
+Origins = list["Column | None"]
+
+
+@dataclass
+class Column:
+    """What fitted estimators know of one input."""
+
+    name: str
+    dtype: str = "float"
+    categories: list[Any] | None = None
+    missing: Any = np.nan  # what stands for "missing" where this column was fitted
+    center: float | None = None
+    scale: float | None = None
+    thresholds: list[float] = field(default_factory=list)
+
+    def typical(self, center: float, scale: float) -> None:
+        """Remember the first plausible value and spread seen."""
+        if self.center is None and np.isfinite(center):
+            self.center = float(center)
+            self.scale = float(scale) if np.isfinite(scale) and scale > 0 else None
+
+    def split_at(self, thresholds: np.ndarray) -> None:
+        room = MAX_THRESHOLDS - len(self.thresholds)
+        self.thresholds.extend(thresholds[np.isfinite(thresholds)][:room].tolist())
+
+
+def columns_of(estimator: Any, names: list[str]) -> list[Column]:
+    """One Column for each of `names`, the inputs of `estimator` in order."""
+    columns = [Column(name) for name in names]
+    # What cannot be followed stays an unremarkable float.
+    _attempt(_follow, estimator, list(columns))
+    return columns
+
+
+def takes_text(estimator: Any) -> bool:
+    """Whether `estimator` wants one list of documents instead of a table."""
+    first = estimator
+    while True:
+        first = unwrapped(first)
+        if hasattr(first, "steps"):
+            first = next((step for _, step in first.steps if _is_step(step)), None)
+        elif hasattr(first, "transformer_list"):
+            first = first.transformer_list[0][1]
+        else:
+            return _is_vectorizer(first)
+
+
+def unwrapped(estimator: Any) -> Any:
+    """The fitted estimator inside a search, threshold or frozen wrapper."""
+    attribute = WRAPPERS.get(type(estimator).__name__, "best_estimator_")
+    inner = getattr(estimator, attribute, None)
+    return estimator if inner is None else unwrapped(inner)
+
+
+def _is_step(step: Any) -> bool:
+    return step is not None and not isinstance(step, str)
+
+
+def _is_vectorizer(step: Any) -> bool:
+    return hasattr(step, "build_analyzer") and hasattr(step, "ngram_range")
+
+
+def _attempt(action: Callable, *arguments: Any) -> Any:
+    try:
+        return action(*arguments)
+    except Exception:
+        return None
+
+
+def _follow(step: Any, origins: Origins) -> Origins | None:
+    """Note what `step` knows of its features; the origins of what it puts out."""
+    if step == "passthrough":
+        return origins
+    if not _is_step(step):
+        return []
+    step = unwrapped(step)
+    for follower, wanted in FOLLOWERS:
+        if hasattr(step, wanted):
+            return follower(step, origins)
+    return _follow_parts(step, origins)
+
+
+def _follow_pipeline(pipeline: Any, origins: Origins) -> Origins | None:
+    current: Origins | None = origins
+    for _, step in pipeline.steps:
+        if current is None:
+            return None
+        if _is_step(step) and step != "passthrough":
+            current = _attempt(_follow, step, current)
+    return current
+
+
+def _follow_table(table: Any, origins: Origins) -> Origins | None:
+    put_out: Origins | None = []
+    for name, step, _ in table.transformers_:
+        indices = table._transformer_to_input_indices.get(name, [])
+        if isinstance(step, str) and step == "drop":
+            continue
+        given = [origins[index] for index in indices]
+        if _is_vectorizer(step) and given[0] is not None:
+            given[0].dtype = "string"
+        made = _attempt(_follow, step, given)
+        put_out = None if made is None or put_out is None else put_out + made
+    return put_out
+
+
+def _follow_union(union: Any, origins: Origins) -> Origins | None:
+    put_out: Origins | None = []
+    for _, step in union.transformer_list:
+        if isinstance(step, str) and step == "drop":
+            continue
+        made = _attempt(_follow, step, origins)
+        put_out = None if made is None or put_out is None else put_out + made
+    return put_out
+
+
+def _follow_encoder(encoder: Any, origins: Origins) -> Origins | None:
+    for column, categories in zip(origins, encoder.categories_, strict=False):
+        if column is not None:
+            _note_categories(column, categories)
+    return [None] * sum(getattr(encoder, "_n_features_outs", [1] * len(origins)))
+
+
+def _note_categories(column: Column, categories: np.ndarray) -> None:
+    known = [one for one in np.asarray(categories).tolist() if not _is_missing(one)]
+    if any(one is None for one in np.asarray(categories).tolist()):
+        column.missing = None
+    if categories.dtype == bool:
+        column.dtype = "boolean"
+        return
+    if all(isinstance(one, str) for one in known):
+        column.dtype = "string" if known or categories.dtype == object else column.dtype
+    elif not all(isinstance(one, int | float) and not isinstance(one, bool) for one in known):
+        column.dtype = "boolean" if all(isinstance(one, bool) for one in known) else "string"
+        return
+    column.categories = known[:MAX_CATEGORIES] if len(known) <= MAX_CATEGORIES else None
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _follow_imputer(imputer: Any, origins: Origins) -> Origins | None:
+    for column, value in zip(origins, imputer.statistics_, strict=False):
+        if column is not None:
+            _note_imputed(column, value, imputer.missing_values)
+    if getattr(imputer, "add_indicator", False):
+        return None
+    kept = [not _is_missing(value) for value in imputer.statistics_]
+    if getattr(imputer, "keep_empty_features", False):
+        return origins
+    return [column for column, keep in zip(origins, kept, strict=False) if keep]
+
+
+def _note_imputed(column: Column, value: Any, missing: Any) -> None:
+    if isinstance(value, str):
+        column.dtype = "string"
+        column.missing = None if missing is None else np.nan
+    elif not _is_missing(value):
+        column.typical(float(value), np.nan)
+
+
+def _follow_scaler(step: Any, origins: Origins, *, center: str, scale: str) -> Origins:
+    centers = getattr(step, center, None)
+    scales = getattr(step, scale, None)
+    for index, column in enumerate(origins):
+        if column is None:
+            continue
+        at = 0.0 if centers is None else centers[index]
+        column.typical(at, np.nan if scales is None else scales[index])
+    # Thresholds behind a scaler are not in the input's unit: leave them out.
+    return [None] * len(origins)
+
+
+def _follow_min_max(scaler: Any, origins: Origins) -> Origins:
+    for index, column in enumerate(origins):
+        if column is not None:
+            low, high = scaler.data_min_[index], scaler.data_max_[index]
+            column.typical((low + high) / 2, (high - low) / 4)
+    return [None] * len(origins)
+
+
+def _follow_selector(selector: Any, origins: Origins) -> Origins:
+    return [origins[index] for index in selector.get_support(indices=True)]
+
+
+def _follow_mean(step: Any, origins: Origins, *, mean: str) -> None:
+    for column, value in zip(origins, np.ravel(getattr(step, mean)), strict=False):
+        if column is not None:
+            column.typical(value, np.nan)
+
+
+def _follow_data(step: Any, origins: Origins, *, rows: str) -> None:
+    table = getattr(step, rows)
+    table = np.asarray(table.toarray() if hasattr(table, "toarray") else table, dtype=float)
+    for index, column in enumerate(origins):
+        if column is not None and table.ndim == 2 and len(table):
+            column.typical(table[:, index].mean(), table[:, index].std())
+
+
+def _follow_bayes(step: Any, origins: Origins) -> None:
+    for index, column in enumerate(origins):
+        if column is not None:
+            spread = step.theta_[:, index].std() + np.sqrt(step.var_[:, index].mean())
+            column.typical(step.theta_[:, index].mean(), spread)
+
+
+def _follow_tree(step: Any, origins: Origins) -> None:
+    tree = step.tree_
+    _note_splits(origins, tree.feature, tree.threshold, tree.feature >= 0)
+
+
+def _follow_histogram_trees(step: Any, origins: Origins) -> None:
+    for trees in step._predictors:
+        for tree in trees:
+            nodes = tree.nodes
+            is_split = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
+            _note_splits(origins, nodes["feature_idx"], nodes["num_threshold"], is_split)
+
+
+def _note_splits(
+    origins: Origins, features: np.ndarray, thresholds: np.ndarray, is_split: np.ndarray
+) -> None:
+    features, thresholds = features[is_split], thresholds[is_split]
+    for index in np.unique(features):
+        column = origins[index] if index < len(origins) else None
+        if column is not None:
+            column.split_at(thresholds[features == index])
+
+
+def _follow_parts(step: Any, origins: Origins) -> None:
+    """Voting, stacking, bagging, forests, one-vs-rest …: each part sees the same features."""
+    parts = getattr(step, "estimators_", None)
+    if parts is None:
+        parts = getattr(step, "calibrated_classifiers_", None) or [
+            getattr(step, "regressor_", None) or getattr(step, "estimator", None)
+        ]
+    subsets = getattr(step, "estimators_features_", None)
+    for index, part in enumerate(np.ravel(np.asarray(parts, dtype=object))):
+        given = origins if subsets is None else [origins[at] for at in subsets[index]]
+        if part is not None:
+            _attempt(_follow, part, given)
+
+
+_scaler = partial(_follow_scaler, center="mean_", scale="scale_")
+_robust_scaler = partial(_follow_scaler, center="center_", scale="scale_")
+
+# The first attribute a fitted step has says what it is; the order matters.
+FOLLOWERS: list[tuple[Callable, str]] = [
+    (_follow_pipeline, "steps"),
+    (_follow_table, "_transformer_to_input_indices"),
+    (_follow_union, "transformer_list"),
+    (_follow_encoder, "categories_"),
+    (_follow_imputer, "statistics_"),
+    (_follow_min_max, "data_min_"),
+    (_robust_scaler, "center_"),
+    (_follow_selector, "get_support"),
+    (partial(_follow_mean, mean="mean_"), "components_"),
+    (_scaler, "scale_"),
+    (_follow_tree, "tree_"),
+    (_follow_histogram_trees, "_predictors"),
+    (partial(_follow_data, rows="support_vectors_"), "support_vectors_"),
+    (partial(_follow_data, rows="_fit_X"), "_fit_X"),
+    (partial(_follow_data, rows="cluster_centers_"), "cluster_centers_"),
+    (partial(_follow_data, rows="X_train_"), "X_train_"),
+    (partial(_follow_data, rows="means_"), "means_"),
+    (_follow_bayes, "theta_"),
+]

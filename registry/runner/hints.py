@@ -1,0 +1,46 @@
+"""What rows to try a model with: typical values, spreads, split points, categories."""
+
+from typing import Any
+
+import numpy as np
+
+from registry.runner.columns import Column
+from registry.runner.signature_reader import plain_labels
+
+MAX_SPLITS = 64
+
+
+def hints_of(columns: list[Column]) -> list[dict[str, Any]]:
+    """One hint an input; every number finite."""
+    return [_hint(column) for column in columns]
+
+
+def _hint(column: Column) -> dict[str, Any]:
+    if column.categories is not None:
+        return {"categories": plain_labels(column.categories)}
+    if column.dtype == "boolean":
+        return {"categories": [False, True]}
+    if column.dtype == "string":
+        return {"categories": []}
+    splits = _splits(column.thresholds)
+    center, scale = _center_and_scale(column, splits)
+    return {"center": center, "scale": scale, "splits": splits}
+
+
+def _splits(thresholds: list[float]) -> list[float]:
+    """At most MAX_SPLITS of them, spread evenly over their range."""
+    known = np.unique(np.array(thresholds, dtype=float))
+    if len(known) > MAX_SPLITS:
+        known = known[np.linspace(0, len(known) - 1, MAX_SPLITS).astype(int)]
+    return known.tolist()
+
+
+def _center_and_scale(column: Column, splits: list[float]) -> tuple[float, float]:
+    center, scale = column.center, column.scale
+    if center is None:
+        center = float(np.median(splits)) if splits else 0.0
+    if scale is None and len(splits) > 1:
+        scale = (splits[-1] - splits[0]) / 2
+    if scale is None:
+        scale = abs(center) / 4 or 1.0
+    return float(center), float(scale)

@@ -1,0 +1,45 @@
+"""One look at an uploaded artifact: what it is, what it takes, its compiled graphs."""
+
+from typing import Any, BinaryIO
+
+from registry.runner.compiler import compile_estimator
+from registry.runner.facts import clean, estimator_facts, require_predictor
+from registry.runner.hints import hints_of
+from registry.runner.loading import open_artifact
+from registry.runner.refusals import Refused
+from registry.runner.signature_reader import read_signature
+
+MAX_IMPORTS = 500
+
+
+def inspect(file: BinaryIO, *, fmt: str) -> tuple[dict[str, Any], list[bytes]]:
+    """The report and the compiled graphs, best first, of the artifact in `file`.
+
+    Nothing in it is to be believed further than shown to people: the artifact's
+    own code ran in this process. Raises Refused.
+    """
+    if fmt != "sklearn":
+        raise Refused("unreadable", f"Files of the format {fmt} are not opened here.")
+    opened = open_artifact(file)
+    try:
+        require_predictor(opened.estimator)
+        reading = read_signature(opened.estimator)
+        compiled = compile_estimator(reading)
+    except MemoryError:
+        raise Refused(
+            "out_of_memory", "Trying the model needs more memory than a model is allowed."
+        ) from None
+    report = {
+        "estimator": estimator_facts(
+            opened,
+            n_features=len(reading.columns),
+            n_outputs=reading.signature["outputs"]["predict"]["count"],
+        ),
+        "scan": {"imports": [clean(name) for name in opened.imports[:MAX_IMPORTS]]},
+        "signature": reading.signature,
+        "hints": hints_of(reading.columns),
+        "methods": reading.methods,
+        "graphs": [{"precision": precision} for precision in compiled.precisions],
+        "not_compiled": compiled.reason,
+    }
+    return report, compiled.graphs

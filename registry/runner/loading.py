@@ -1,0 +1,263 @@
+"""Bytes to an estimator: what was saved with joblib or pickle, whatever its name.
+
+Runs only in a sandboxed child: loading a pickle is running its author's program.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import pickle
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import joblib.numpy_pickle
+import numpy as np
+import sklearn
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import InconsistentVersionWarning
+
+from registry.runner import scan
+from registry.runner.refusals import Refused
+
+SAVE_HINT = "Save the fitted model with joblib.dump(model, path)."
+FOREIGN = {
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x89HDF": "an HDF5 file",
+    b"\x7fELF": "a program",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a PNG image",
+    b"PAR1": "a Parquet file",
+    b"\x93NUM": "a NumPy array file",
+    b"SQLi": "a SQLite database",
+}
+ARRAY_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+LEGACY_WRAPPERS = ("NDArrayWrapper", "ZNDArrayWrapper")
+MAX_NESTED = 100_000
+
+
+@dataclass
+class Opened:
+    """An estimator and what opening it told."""
+
+    estimator: Any
+    imports: list[str] = field(default_factory=list)
+    trained_with: str = sklearn.__version__
+    warnings: list[str] = field(default_factory=list)
+
+
+def open_artifact(file: BinaryIO) -> Opened:
+    """Load what `file` holds. Raises Refused with a code and a sentence for people."""
+    try:
+        return _open(file.read())
+    except MemoryError:
+        raise Refused(
+            "out_of_memory", "Opening the file needs more memory than a model is allowed."
+        ) from None
+
+
+def single_threaded(estimator: Any) -> Any:
+    """`estimator` with n_jobs 1 everywhere inside: a child may not start threads."""
+    for part in nested(estimator):
+        if getattr(part, "n_jobs", 1) not in (1, None):
+            part.n_jobs = 1
+    return estimator
+
+
+def nested(root: Any) -> Iterator[Any]:
+    """Every estimator reachable from `root`, itself first."""
+    waiting, seen = [root], set()
+    while waiting and len(seen) < MAX_NESTED:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, BaseEstimator):
+            yield one
+        waiting.extend(_parts(one))
+
+
+def _parts(one: Any) -> list[Any]:
+    if isinstance(one, BaseEstimator):
+        return [part for part in vars(one).values() if _may_hold(part)]
+    if isinstance(one, dict):
+        return [part for part in one.values() if _may_hold(part)]
+    if isinstance(one, np.ndarray):
+        return [part for part in one.ravel().tolist() if _may_hold(part)]
+    if isinstance(one, list | tuple):
+        return [part for part in one if _may_hold(part)]
+    return []
+
+
+def _may_hold(part: Any) -> bool:
+    if isinstance(part, np.ndarray):
+        return part.dtype == object
+    return isinstance(part, BaseEstimator | dict | list | tuple)
+
+
+def _open(content: bytes) -> Opened:
+    stream = _decompressed(content)
+    imports = scan.imports_of(stream)
+    _refuse_other_kinds(stream, imports)
+    for name in imports:
+        scan.refuse_import(name)
+    return _loaded(stream, imports)
+
+
+def _decompressed(content: bytes) -> bytes:
+    if not content:
+        raise Refused("empty", f"The file is empty. {SAVE_HINT}")
+    try:
+        return _decompress(content)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+        raise Refused(
+            "unreadable",
+            f"The file is damaged or cut off: it cannot be decompressed ({error}). {SAVE_HINT}",
+        ) from None
+
+
+def _decompress(content: bytes) -> bytes:
+    if content.startswith(b"\x1f\x8b"):
+        return gzip.decompress(content)
+    if content.startswith(b"BZh"):
+        return bz2.decompress(content)
+    if content.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")):
+        return lzma.decompress(content)
+    if content.startswith(b"\x04\x22\x4d\x18"):
+        return _decompress_lz4(content)
+    if content[:1] == b"\x78" and content[1:2] in b"\x01\x5e\x9c\xda":
+        return zlib.decompress(content)
+    return content
+
+
+def _decompress_lz4(content: bytes) -> bytes:
+    try:
+        import lz4.frame
+    except ImportError:
+        raise Refused(
+            "unreadable", "The file is compressed with LZ4, which is not supported here. "
+            "Save it with joblib.dump(model, path, compress=3)."
+        ) from None
+    return lz4.frame.decompress(content)
+
+
+def _refuse_other_kinds(stream: bytes, imports: list[str]) -> None:
+    kind = next((kind for magic, kind in FOREIGN.items() if stream.startswith(magic)), None)
+    if kind is None and stream[:1] != b"\x80" and not imports:
+        kind = "text" if _is_text(stream[:4096]) else "of an unknown kind"
+    if kind:
+        raise Refused(
+            "unreadable", f"The file is {kind}, not a pickled scikit-learn model. {SAVE_HINT}"
+        )
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        return head[:4000].decode("utf-8", errors="strict").isprintable() or b"\n" in head
+    except UnicodeDecodeError:
+        return False
+
+
+def _loaded(stream: bytes, imports: list[str]) -> Opened:
+    opened = Opened(estimator=None, imports=imports)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with scan.watching():
+            opened.estimator = _unpickled(stream, opened.imports)
+    _keep_warnings(opened, caught)
+    single_threaded(opened.estimator)
+    return opened
+
+
+def _unpickled(stream: bytes, imports: list[str]) -> Any:
+    try:
+        return _unpickler(stream, imports).load()
+    except (Refused, MemoryError):
+        raise
+    except EOFError:
+        raise Refused("unreadable", f"The file ends too early: it was cut off. {SAVE_HINT}") from None
+    except RecursionError:
+        raise Refused("unreadable", "The file nests objects too deeply to be a model.") from None
+    except Exception as error:
+        raise Refused("unreadable", _why_unreadable(stream, error)) from None
+
+
+def _why_unreadable(stream: bytes, error: Exception) -> str:
+    said = f"{type(error).__name__}: {error}"[:200]
+    if isinstance(error, pickle.UnpicklingError | ValueError) and "truncated" in said:
+        return f"The file ends too early: it was cut off. {SAVE_HINT}"
+    if not stream.rstrip(b"\n").endswith(b"."):
+        return f"The file is damaged or cut off ({said}). {SAVE_HINT}"
+    return f"The file cannot be opened as a scikit-learn {sklearn.__version__} model ({said})."
+
+
+def _keep_warnings(opened: Opened, caught: list[warnings.WarningMessage]) -> None:
+    for warning in caught:
+        if isinstance(warning.message, InconsistentVersionWarning):
+            opened.trained_with = str(warning.message.original_sklearn_version)
+    if opened.trained_with != sklearn.__version__:
+        opened.warnings.append(
+            f"Trained with scikit-learn {opened.trained_with}, runs with {sklearn.__version__}: "
+            "answers may differ from those at training time."
+        )
+
+
+def _unpickler(stream: bytes, imports: list[str]) -> pickle.Unpickler | pickle._Unpickler:
+    if any(name.startswith("joblib.numpy_pickle") for name in imports):
+        # joblib's own reader is pure Python; plain pickles take the fast one.
+        return _JoblibUnpickler(stream, imports)
+    return _PlainUnpickler(stream, imports)
+
+
+class _Importing:
+    """Says no to what a model does not need, and in plain words to what is not installed."""
+
+    imports: list[str]
+
+    def find_class(self, module: str, name: str) -> Any:
+        full = f"{module}.{name}"
+        scan.refuse_import(full)
+        if name.rpartition(".")[2] in LEGACY_WRAPPERS:
+            raise Refused(
+                "unreadable",
+                f"The file was saved by a joblib older than 0.10, in several files. {SAVE_HINT}",
+            )
+        if full not in self.imports:
+            self.imports.append(full)
+        try:
+            return super().find_class(module, name)
+        except (ImportError, AttributeError, OSError):
+            raise Refused("needs_module", _what_is_missing(module, name)) from None
+
+
+class _PlainUnpickler(_Importing, pickle.Unpickler):
+    def __init__(self, stream: bytes, imports: list[str]) -> None:
+        super().__init__(io.BytesIO(stream))
+        self.imports = imports
+
+
+class _JoblibUnpickler(_Importing, joblib.numpy_pickle.NumpyUnpickler):
+    def __init__(self, stream: bytes, imports: list[str]) -> None:
+        super().__init__("", io.BytesIO(stream), ensure_native_byte_order=True)
+        self.imports = imports
+
+
+def _what_is_missing(module: str, name: str) -> str:
+    top = module.partition(".")[0]
+    if top == "sklearn":
+        return (
+            f"The model uses {module}.{name}, which scikit-learn {sklearn.__version__} does not "
+            "have. Train and save it again with that version."
+        )
+    if top == "__main__":
+        return (
+            f"The model uses your own {name}, defined in the script or notebook that saved it. "
+            "Use scikit-learn's own estimators, or save it with cloudpickle, which keeps the code."
+        )
+    return (
+        f"The model needs {name} from the module {module}, which is not available here. Only "
+        "scikit-learn, NumPy, SciPy and pandas are."
+    )

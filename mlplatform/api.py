@@ -1,4 +1,4 @@
-"""The manners of our REST API: strict JSON, pages, and one shape for every error."""
+"""The manners of our REST API: pages, and one shape for every error."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -11,50 +11,12 @@ from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import exception_handler as standardized_handler
 from drf_standardized_errors.types import ErrorResponse
 from redis import RedisError
-from rest_framework.exceptions import ParseError
 from rest_framework.pagination import PageNumberPagination
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
 from mlplatform.foundation.errors import Problem, StoreUnavailable
 
 PROBLEM_JSON = "application/problem+json"
-
-
-class JSONRenderer(BaseRenderer):
-    """orjson: NaN becomes null, as JSON knows no NaN."""
-
-    media_type = "application/json"
-    format = "json"
-    charset = None
-
-    def render(
-        self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None
-    ) -> bytes:
-        if data is None:
-            return b""
-        options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
-        return orjson.dumps(data, option=options, default=str)
-
-
-class JSONParser(BaseParser):
-    """orjson: refuses NaN, Infinity, lone surrogates and endless nesting."""
-
-    media_type = "application/json"
-
-    def parse(
-        self, stream: Any, media_type: str | None = None, parser_context: Any = None
-    ) -> Any:
-        return loads(stream.read())
-
-
-def loads(body: bytes) -> Any:
-    """Strict JSON. Raises ParseError, which is answered with 400."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise ParseError(f"The body is not valid JSON: {error}.") from error
 
 
 class Pages(PageNumberPagination):

@@ -45,7 +45,9 @@ def livez() -> HttpResponse:
 def startupz() -> HttpResponse:
     migrations = check(_migrations)
     ready = migrations["status"] == "ok"
-    return _answer(200 if ready else 503, {"status": migrations["status"], "migrations": migrations})
+    return _answer(
+        200 if ready else 503, {"status": migrations["status"], "migrations": migrations}
+    )
 
 
 def readyz() -> HttpResponse:

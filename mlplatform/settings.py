@@ -14,7 +14,11 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 VERSION = "0.1.0"
 
 # The one address the platform is reached at: hosts, origins, cookies and links follow from it.
-SITE_URL = env.url("SITE_URL", default="http://localhost:8000").geturl().rstrip("/")
+SITE_URL = env.str(
+    "SITE_URL",
+    default="http://localhost:8000",
+    validate=validate.URL(schemes={"http", "https"}, require_tld=False),
+).rstrip("/")
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=32))
 JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", validate=validate.Length(min=32))
@@ -229,8 +233,8 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["mlplatform.api.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["mlplatform.api.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["mlplatform.wire.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["mlplatform.wire.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "mlplatform.api.Pages",
     "DEFAULT_SCHEMA_CLASS": "mlplatform.api_schema.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "mlplatform.api.exception_handler",

@@ -1,0 +1,41 @@
+"""JSON on the wire, by orjson. Apart from `api`, which needs DRF's views, which need this."""
+
+from typing import Any
+
+import orjson
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+
+
+class JSONRenderer(BaseRenderer):
+    """orjson: NaN becomes null, as JSON knows no NaN."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None
+    ) -> bytes:
+        if data is None:
+            return b""
+        options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+        return orjson.dumps(data, option=options, default=str)
+
+
+class JSONParser(BaseParser):
+    """orjson: refuses NaN, Infinity, lone surrogates and endless nesting."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        return loads(stream.read())
+
+
+def loads(body: bytes) -> Any:
+    """Strict JSON. Raises ParseError, which is answered with 400."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ParseError(f"The body is not valid JSON: {error}.") from error

@@ -1,0 +1,195 @@
+"""The JSON API for models, versions and aliases."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.timezone import now
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.permissions import CanDeploy, CanRead
+from accounts.tenancy import organization_of
+from registry.api import serializers
+from registry.errors import InvalidName
+from registry.models import CHAMPION, ModelVersion, RegisteredModel, RegisteredModelQuerySet
+from registry.promotion import promote
+from registry.serving import find_model, find_version
+from registry.upload_limit import UploadLimit
+from registry.uploads import upload_version
+
+ORDERS = ("name", "-name", "created_at", "-created_at", "updated_at", "-updated_at")
+
+
+class _ReadOrDeploy(APIView):
+    """Reading needs less than changing."""
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [CanRead() if self.request.method in ("GET", "HEAD", "OPTIONS") else CanDeploy()]
+
+
+class UploadView(APIView):
+    permission_classes = [CanDeploy]
+    parser_classes = [MultiPartParser]
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        request.upload_handlers.insert(0, UploadLimit(request, settings.MAX_ARTIFACT_BYTES))
+        return super().initialize_request(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="upload_model",
+        tags=["models"],
+        request={"multipart/form-data": serializers.UploadSerializer},
+        responses={202: serializers.UploadedSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Upload a model. It is admitted in the background: follow `status_url`."""
+        asked = serializers.UploadSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        fields = {k: v for k, v in asked.validated_data.items() if k != "model_type"}
+
+        version = upload_version(
+            organization=organization_of(request), by=request.user, at=now(), **fields
+        )
+
+        answer = serializers.UploadedSerializer(version).data
+        headers = {"Location": answer["status_url"]}
+        return Response(answer, status=status.HTTP_202_ACCEPTED, headers=headers)
+
+
+class ModelsView(GenericAPIView):
+    permission_classes = [CanRead]
+    serializer_class = serializers.ModelSerializer
+
+    def get_queryset(self) -> RegisteredModelQuerySet:
+        asked = self.request.query_params
+        models = RegisteredModel.objects.for_organization(organization_of(self.request)).live()
+        if search := asked.get("search", "").replace("\0", ""):
+            models = models.filter(name__icontains=search[:100])
+        if tag := asked.get("tag", "").replace("\0", ""):
+            models = models.filter(tags__contains=[tag[:50]])
+        order = asked.get("ordering", "-updated_at")
+        models = models.order_by(order if order in ORDERS else "-updated_at", "pk")
+        return models.prefetch_related("aliases__version", "versions")
+
+    @extend_schema(
+        operation_id="list_models",
+        tags=["models"],
+        parameters=[
+            OpenApiParameter("search", description="part of the name"),
+            OpenApiParameter("tag"),
+            OpenApiParameter("ordering", enum=ORDERS),
+            OpenApiParameter("page", int),
+            OpenApiParameter("page_size", int),
+        ],
+        responses=serializers.ModelSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """The organization's models."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(serializers.ModelSerializer(page, many=True).data)
+
+
+class ModelView(_ReadOrDeploy):
+    @extend_schema(operation_id="get_model", tags=["models"], responses=serializers.ModelSerializer)
+    def get(self, request: Request, model: str) -> Response:
+        """One model, by id or name."""
+        found = find_model(organization_of(request), model)
+        return Response(serializers.ModelSerializer(found).data)
+
+    @extend_schema(
+        operation_id="change_model",
+        tags=["models"],
+        request=serializers.ModelChangesSerializer,
+        responses=serializers.ModelSerializer,
+    )
+    def patch(self, request: Request, model: str) -> Response:
+        """Change description, tags or metadata."""
+        found = find_model(organization_of(request), model)
+        asked = serializers.ModelChangesSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+
+        found.describe(at=now(), **asked.validated_data)
+
+        return Response(serializers.ModelSerializer(found).data)
+
+    @extend_schema(
+        operation_id="delete_model",
+        tags=["models"],
+        responses={204: OpenApiResponse(description="It answers no more; its name is free.")},
+    )
+    def delete(self, request: Request, model: str) -> Response:
+        """Take the model out of service. Its log stays."""
+        find_model(organization_of(request), model).soft_delete(at=now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class VersionsView(GenericAPIView):
+    permission_classes = [CanRead]
+    serializer_class = serializers.VersionSerializer
+
+    @extend_schema(
+        operation_id="list_versions",
+        tags=["models"],
+        responses=serializers.VersionSerializer(many=True),
+    )
+    def get(self, request: Request, model: str) -> Response:
+        """A model's versions, the newest first."""
+        versions = find_model(organization_of(request), model).versions.latest_first()
+        page = self.paginate_queryset(versions.select_related("model").prefetch_related("aliases"))
+        return self.get_paginated_response(serializers.VersionSerializer(page, many=True).data)
+
+
+class VersionView(APIView):
+    permission_classes = [CanRead]
+
+    @extend_schema(
+        operation_id="get_version", tags=["models"], responses=serializers.VersionSerializer
+    )
+    def get(self, request: Request, model: str, number: int) -> Response:
+        """One version: its status, and why it was rejected if it was."""
+        version = _version(request, model, number)
+        return Response(serializers.VersionSerializer(version).data)
+
+
+class AliasView(APIView):
+    permission_classes = [CanDeploy]
+
+    @extend_schema(
+        operation_id="set_alias",
+        tags=["models"],
+        request=serializers.AliasChangeSerializer,
+        responses=serializers.AliasSerializer,
+    )
+    def put(self, request: Request, model: str, alias: str) -> Response:
+        """Point an alias at a ready version. `champion` answers by default: this promotes."""
+        asked = serializers.AliasChangeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        version = _version(request, model, asked.validated_data["version"])
+
+        pointed = promote(version, alias=alias, at=now())
+
+        return Response(serializers.AliasSerializer(pointed).data)
+
+    @extend_schema(
+        operation_id="remove_alias",
+        tags=["models"],
+        request=None,
+        responses={204: OpenApiResponse(description="The alias is gone.")},
+    )
+    def delete(self, request: Request, model: str, alias: str) -> Response:
+        """Remove an alias of yours."""
+        if alias == CHAMPION:
+            raise InvalidName("The champion answers by default; point it elsewhere instead.")
+        find_model(organization_of(request), model).aliases.filter(name=alias).delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _version(request: Request, model: str, number: int) -> ModelVersion:
+    return find_version(find_model(organization_of(request), model), number)

@@ -1,0 +1,72 @@
+"""What can go wrong in the registry, and how the caller is told.
+
+* RegistryProblem
+  - ModelNotFound          404  no such model in this organization
+  - VersionNotFound        404  the model has no such version or alias
+  - NothingServes          409  the model has no version that answers yet
+  - VersionNotReady        409  the version has not passed admission
+  - InvalidName            400  the model's name cannot be part of a URL
+  - ArtifactTooLarge       413  over MAX_ARTIFACT_BYTES
+  - EmptyArtifact          400  a file of no bytes
+* ArtifactMissing, ArtifactCorrupt  503  the storage does not give back what was stored
+"""
+
+from http import HTTPStatus
+
+from mlplatform.foundation.errors import Problem
+
+
+class RegistryProblem(Problem):
+    """Base of the registry's errors."""
+
+
+class ModelNotFound(RegistryProblem):
+    status = HTTPStatus.NOT_FOUND
+    code = "model_not_found"
+    title = "No such model"
+
+
+class VersionNotFound(RegistryProblem):
+    status = HTTPStatus.NOT_FOUND
+    code = "version_not_found"
+    title = "No such version"
+
+
+class NothingServes(RegistryProblem):
+    status = HTTPStatus.CONFLICT
+    code = "nothing_serves"
+    title = "The model has no version that answers yet"
+
+
+class VersionNotReady(RegistryProblem):
+    status = HTTPStatus.CONFLICT
+    code = "version_not_ready"
+    title = "The version is not ready"
+
+
+class InvalidName(RegistryProblem):
+    code = "invalid_name"
+    title = "The model's name is not usable"
+
+
+class ArtifactTooLarge(RegistryProblem):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "artifact_too_large"
+    title = "The file is too large"
+
+
+class EmptyArtifact(RegistryProblem):
+    code = "artifact_empty"
+    title = "The file is empty"
+
+
+class ArtifactMissing(RegistryProblem):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "artifact_missing"
+    title = "The model's file is not in the storage"
+
+
+class ArtifactCorrupt(RegistryProblem):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "artifact_corrupt"
+    title = "The model's file is damaged"

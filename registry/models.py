@@ -1,0 +1,245 @@
+"""What there is to serve: models, their versions, and the names that point at them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Organization
+from mlplatform.foundation.uuid7 import uuid7
+from registry.signature import Signature
+
+CHAMPION = "champion"
+
+
+def as_uuid(text: str) -> UUID | None:
+    """The UUID that `text` writes, or None: URLs take an id or a name."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
+    def for_organization(self, organization: Organization) -> "RegisteredModelQuerySet":
+        return self.filter(organization=organization)
+
+    def live(self) -> "RegisteredModelQuerySet":
+        return self.filter(deleted_at=None)
+
+    def called(self, reference: str) -> "RegisteredModelQuerySet":
+        """The model with this id or this name."""
+        identifier = as_uuid(reference)
+        return self.filter(pk=identifier) if identifier else self.filter(name=reference)
+
+
+class RegisteredModel(models.Model):
+    """A name under which versions are served. Deleted, its row stays: logs refer to it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="models")
+    name = models.SlugField(max_length=100, help_text="part of the endpoint's URL")
+    description = models.TextField(blank=True)
+    tags = models.JSONField(default=list, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = RegisteredModelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-updated_at"]
+        indexes = [
+            models.Index(fields=["organization", "-updated_at"], name="model_by_organization")
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                condition=Q(deleted_at=None),
+                name="model_name_is_unique_while_live",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def touch(self, *, at: datetime) -> None:
+        self.updated_at = at
+        self.save(update_fields=["updated_at"])
+
+    def describe(self, *, at: datetime, **changes: Any) -> None:
+        """Change description, tags or metadata."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.updated_at = at
+        self.save(update_fields=[*changes, "updated_at"])
+
+    def soft_delete(self, *, at: datetime) -> None:
+        self.deleted_at = at
+        self.save(update_fields=["deleted_at"])
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def latest_first(self) -> "ModelVersionQuerySet":
+        return self.order_by("-number")
+
+    def ready(self) -> "ModelVersionQuerySet":
+        return self.filter(status__in=ModelVersion.SERVING)
+
+    def waiting(self, *, at: datetime) -> "ModelVersionQuerySet":
+        """Those whose admission has not begun, or whose worker died during it."""
+        abandoned = Q(status="inspecting", inspecting_since__lt=at - ModelVersion.LEASE)
+        return self.filter(Q(status="pending") | abandoned, model__deleted_at=None)
+
+    def claim(self, pk: UUID, *, at: datetime) -> bool:
+        """Take one waiting version for inspection; False when another worker was first."""
+        taken = self.waiting(at=at).filter(pk=pk)
+        return bool(
+            taken.update(status="inspecting", inspecting_since=at, attempts=F("attempts") + 1)
+        )
+
+
+class ModelVersion(models.Model):
+    """One uploaded artifact. Its bytes never change; a fix is a new version."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        INSPECTING = "inspecting"
+        READY = "ready"
+        REJECTED = "rejected"
+        DEPRECATED = "deprecated"
+        ARCHIVED = "archived"
+
+    class Runtime(models.TextChoices):
+        GRAPH = "graph", "compiled graph"
+        ESTIMATOR = "estimator", "the model's own library"
+
+    SERVING = (Status.READY, Status.DEPRECATED)
+    # Longer than any admission may take (its Celery time limit).
+    LEASE = timedelta(minutes=5)
+    MAX_ATTEMPTS = 3
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    status = models.CharField(max_length=20, choices=Status, default=Status.PENDING)
+    format = models.CharField(max_length=20, default="sklearn")
+    filename = models.CharField(max_length=255, blank=True)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the uploaded bytes")
+    size = models.PositiveBigIntegerField(help_text="bytes")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    inspecting_since = models.DateTimeField(null=True, blank=True, editable=False)
+    reason_code = models.CharField(max_length=50, blank=True)
+    reason = models.TextField(blank=True, help_text="why it was rejected, or what it waits for")
+    signature = models.JSONField(null=True, blank=True)
+    facts = models.JSONField(default=dict, blank=True)
+    runtime = models.CharField(max_length=20, choices=Runtime, blank=True)
+    graph_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the graph")
+    parity = models.JSONField(default=dict, blank=True)
+    golden = models.JSONField(default=dict, blank=True, help_text="one input and its outputs")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    ready_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["model", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="version_number_is_unique"),
+            models.CheckConstraint(
+                condition=~Q(status__in=["ready", "deprecated"])
+                | Q(ready_at__isnull=False, signature__isnull=False) & ~Q(runtime=""),
+                name="serving_version_is_complete",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="rejected") | ~Q(reason=""), name="rejection_has_a_reason"
+            ),
+            models.CheckConstraint(
+                condition=~Q(runtime="graph") | ~Q(graph_digest=""), name="graph_has_a_digest"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(status__in=["pending", "inspecting"]),
+                name="version_waiting",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.name} v{self.number}"
+
+    @property
+    def is_serving(self) -> bool:
+        return self.status in self.SERVING
+
+    @property
+    def checked_signature(self) -> Signature:
+        return Signature.from_json(self.signature)
+
+    def mark_ready(
+        self,
+        *,
+        signature: Signature,
+        facts: dict[str, Any],
+        graph_digest: str,
+        parity: dict[str, Any],
+        golden: dict[str, Any],
+        at: datetime,
+    ) -> None:
+        """It answers from now on: from the graph when there is one."""
+        self.status = self.Status.READY
+        self.signature = signature.to_json()
+        self.facts = facts
+        self.runtime = self.Runtime.GRAPH if graph_digest else self.Runtime.ESTIMATOR
+        self.graph_digest = graph_digest
+        self.parity = parity
+        self.golden = golden
+        self.ready_at = at
+        self.reason_code = self.reason = ""
+        self._save("signature", "facts", "runtime", "graph_digest", "parity", "golden", "ready_at")
+
+    def reject(self, *, code: str, reason: str, facts: dict[str, Any] | None = None) -> None:
+        self.status = self.Status.REJECTED
+        self.reason_code, self.reason = code, reason
+        self.facts = facts or {}
+        self._save("facts")
+
+    def wait(self, *, code: str, reason: str) -> None:
+        """Back to the queue through no fault of the file; the sweeper tries again."""
+        self.status = self.Status.PENDING
+        self.attempts = max(self.attempts - 1, 0)
+        self.reason_code, self.reason = code, reason
+        self._save("attempts")
+
+    def _save(self, *fields: str) -> None:
+        self.save(update_fields=["status", "reason_code", "reason", *fields])
+
+
+class Alias(models.Model):
+    """A name for a version. `champion` answers when the caller asks for none."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="aliases")
+    name = models.SlugField(max_length=50)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="aliases")
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "aliases"
+        ordering = ["model", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "name"], name="alias_is_unique_in_its_model")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.name}@{self.name}"

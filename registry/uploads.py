@@ -1,0 +1,93 @@
+"""From a file in a request to a version that waits for admission."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from django.conf import settings
+from django.core.files import File
+from django.db import transaction
+from django.db.models import Max
+from django.utils.text import slugify
+
+from accounts.models import Organization, User
+from registry import artifacts
+from registry.errors import ArtifactTooLarge, EmptyArtifact, InvalidName
+from registry.models import ModelVersion, RegisteredModel, as_uuid
+from registry.tasks import request_admission
+
+
+def upload_version(
+    *,
+    organization: Organization,
+    by: User,
+    name: str,
+    file: File,
+    at: datetime,
+    description: str = "",
+    tags: Sequence[str] = (),
+) -> ModelVersion:
+    """Store the artifact and add it to the model of this name as its next version.
+
+    The model is created when there is none. The version is PENDING: it
+    serves only after admission marks it READY. The file is not opened here.
+    Raises InvalidName, ArtifactTooLarge or EmptyArtifact.
+    """
+    slug = slug_of(name)
+    check_size(file.size)
+    digest = artifacts.save(file)
+    return _add_version(
+        organization=organization,
+        by=by,
+        slug=slug,
+        at=at,
+        about={"description": description, "tags": list(tags)},
+        artifact={"digest": digest, "size": file.size, "filename": (file.name or "")[:255]},
+    )
+
+
+def slug_of(name: str) -> str:
+    """The name as it stands in the endpoint's URL. Raises InvalidName."""
+    slug = slugify(name)
+    if not slug or len(slug) > 100:
+        raise InvalidName("Name the model with 1 to 100 letters, digits, hyphens or underscores.")
+    if as_uuid(slug) or slug in ("batch", "upload"):
+        raise InvalidName(f"{slug!r} would be mistaken for something else in a URL; take another.")
+    return slug
+
+
+def check_size(size: int) -> None:
+    """Raises ArtifactTooLarge or EmptyArtifact."""
+    limit = settings.MAX_ARTIFACT_BYTES
+    if size > limit:
+        raise ArtifactTooLarge(
+            f"The file has {size:,} bytes; at most {limit:,} are accepted. Save the model with "
+            "joblib.dump(model, path, compress=3), or ask the operator to raise MAX_ARTIFACT_BYTES."
+        )
+    if size == 0:
+        raise EmptyArtifact("The file has no bytes. Save the model again and upload that file.")
+
+
+@transaction.atomic
+def _add_version(
+    *,
+    organization: Organization,
+    by: User,
+    slug: str,
+    at: datetime,
+    about: dict[str, object],
+    artifact: dict[str, object],
+) -> ModelVersion:
+    model, created = RegisteredModel.objects.live().get_or_create(
+        organization=organization,
+        name=slug,
+        defaults={**about, "created_by": by, "created_at": at, "updated_at": at},
+    )
+    # Lock the model's row: two uploads at once must not take the same number.
+    model = RegisteredModel.objects.select_for_update().get(pk=model.pk)
+    changes = {} if created else {name: value for name, value in about.items() if value}
+    model.describe(at=at, **changes)
+    newest = model.versions.aggregate(newest=Max("number"))["newest"] or 0
+    version = model.versions.create(number=newest + 1, created_by=by, created_at=at, **artifact)
+    transaction.on_commit(partial(request_admission, version.pk))
+    return version

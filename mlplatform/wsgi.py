@@ -2,7 +2,20 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from mlplatform.celery import app
+from mlplatform.foundation.database import set_deadline
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings")
 application = get_wsgi_application()
+
+# A hung store costs a request two seconds at most, a hung broker half of one: what could not be
+# asked of a worker stands in a row, and the sweeper asks again.
+set_deadline(settings.DATABASE_DEADLINE_SECONDS)
+app.conf.broker_transport_options = {
+    "socket_timeout": 0.5,
+    "socket_connect_timeout": 0.3,
+    "retry_on_timeout": False,
+}

@@ -40,7 +40,7 @@ def typical_row(signature: Signature, hints: Hints) -> Rows:
     columns: list[Block] = []
     for column, hint in zip(signature.inputs, hints, strict=False):
         if column.dtype == "string":
-            columns.append([(column.categories or hint.get("categories") or ["text"])[0]])
+            columns.append(_words(column, hint)[:1])
         else:
             columns.append(np.array([_finite(hint.get("center"), 0.0)]))
     return Rows(_blocks(signature, columns), 1)
@@ -95,8 +95,7 @@ def _neighbours(splits: np.ndarray) -> np.ndarray:
 def _strings(
     column: Input, hint: Mapping[str, Any], count: int, random: np.random.Generator
 ) -> list[str | None]:
-    known = list(column.categories or hint.get("categories") or ["text", "other words"])
-    pool: list[str | None] = [str(value) for value in known[:1000]]
+    pool: list[str | None] = _words(column, hint)[:1000]
     if column.unseen == "ok":
         pool += ["", "a value never seen"][: 1 + len(pool) // 8]
     drawn = [pool[i] for i in random.integers(0, len(pool), count)]
@@ -105,6 +104,12 @@ def _strings(
             None if gone else v for v, gone in zip(drawn, random.random(count) < 1 / 8, strict=True)
         ]
     return drawn
+
+
+def _words(column: Input, hint: Mapping[str, Any]) -> list[str]:
+    hinted = hint.get("categories")
+    known = column.categories or (hinted if isinstance(hinted, list) else ())
+    return [str(word) for word in known] or ["text", "other words"]
 
 
 def _blocks(signature: Signature, columns: Sequence[Block]) -> list[Block]:

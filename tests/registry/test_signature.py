@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+
+from registry.signature import InvalidRows, InvalidSignature, Signature
+
+HOUSES = {
+    "inputs": [
+        {"name": "rooms", "dtype": "float"},
+        {"name": "income", "dtype": "float", "nullable": True},
+        {"name": "city", "dtype": "string", "categories": ["Bern", "Köln"], "unseen": "error"},
+        {"name": "garden", "dtype": "boolean"},
+    ],
+    "named": True,
+    "outputs": {"predict": {"dtype": "float", "count": 1}, "predict_proba": None},
+}
+FLOWERS = {
+    "inputs": [{"name": "x0", "dtype": "float"}, {"name": "x1", "dtype": "float"}],
+    "named": False,
+    "outputs": {
+        "predict": {"dtype": "integer", "count": 1},
+        "predict_proba": {"classes": [[0, 1]]},
+    },
+    "methods": ["predict", "predict_proba"],
+}
+
+
+def rows_of(signature, *instances):
+    pointers = [f"/inputs/{i}" for i in range(len(instances))]
+    return Signature.from_json(signature).to_rows(instances, pointers=pointers)
+
+
+def faults_of(signature, *instances):
+    with pytest.raises(InvalidRows) as caught:
+        rows_of(signature, *instances)
+    return caught.value.errors
+
+
+def test_it_works():
+    rows = rows_of(HOUSES, {"garden": True, "city": "Köln", "income": None, "rooms": 3})
+
+    assert rows.count == 1
+    numbers, cities, gardens = rows.blocks
+    np.testing.assert_array_equal(numbers, [[3.0, np.nan]])
+    assert cities == ["Köln"]
+    np.testing.assert_array_equal(gardens, [[1.0]])
+
+
+def test_it_takes_lists_in_the_order_of_fitting():
+    rows = rows_of(FLOWERS, [5.1, 3], [4, 2.5])
+
+    np.testing.assert_array_equal(rows.blocks[0], [[5.1, 3.0], [4.0, 2.5]])
+
+
+def test_objects_and_lists_may_be_mixed():
+    rows = rows_of(FLOWERS, {"x1": 3, "x0": 5.1}, [4, 2.5])
+
+    np.testing.assert_array_equal(rows.blocks[0], [[5.1, 3.0], [4.0, 2.5]])
+
+
+def test_a_missing_optional_value_is_missing():
+    rows = rows_of(HOUSES, {"rooms": 1, "city": "Bern", "garden": False})
+
+    assert np.isnan(rows.blocks[0][0, 1])
+
+
+def test_it_survives_a_round_trip_through_json():
+    signature = Signature.from_json(HOUSES)
+
+    assert Signature.from_json(signature.to_json()) == signature
+
+
+@pytest.mark.parametrize(
+    ("row", "pointer", "detail"),
+    [
+        ([1], "/inputs/1", "row 1: expected 2 values (x0, x1), got 1"),
+        ("5,1", "/inputs/1", "row 1: expected an object or a list, got a string"),
+        ({"x0": 1}, "/inputs/1/x1", "row 1, column x1: a value is required"),
+        ([1, None], "/inputs/1/1", "row 1, column x1: a value is required, got null"),
+        ([1, "2"], "/inputs/1/1", "row 1, column x1: expected a number, got a string"),
+        ([1, True], "/inputs/1/1", "row 1, column x1: expected a number, got a boolean"),
+        ([1, [2]], "/inputs/1/1", "row 1, column x1: expected a number, got a list"),
+        ([1, 1e300], "/inputs/1/1", "row 1, column x1: the number is out of range (up to 3.4e+38)"),
+        (
+            [1, 10**400],
+            "/inputs/1/1",
+            "row 1, column x1: the number is out of range (up to 3.4e+38)",
+        ),
+        (
+            {"x0": 1, "x1": 2, "a/b": 3},
+            "/inputs/1/a~1b",
+            "row 1, column a/b: unknown column; the model takes x0, x1",
+        ),
+    ],
+)
+def test_a_fault_names_row_and_column(row, pointer, detail):
+    [fault] = faults_of(FLOWERS, [1, 2], row)
+
+    assert (fault["pointer"], fault["detail"]) == (pointer, detail)
+
+
+def test_a_single_row_needs_no_number():
+    [fault] = faults_of(FLOWERS, {"x0": 1})
+
+    assert fault["detail"] == "column x1: a value is required"
+
+
+def test_an_unknown_category_is_refused_where_the_model_would_fail():
+    [fault] = faults_of(HOUSES, {"rooms": 1, "city": "Rom", "garden": 0})
+
+    assert fault["detail"] == "column city: unknown category 'Rom'; the model knows Bern, Köln"
+
+
+def test_all_faults_are_counted_but_twenty_told():
+    with pytest.raises(InvalidRows) as caught:
+        rows_of(FLOWERS, *([["a", "b"]] * 30))
+
+    assert (len(caught.value.errors), caught.value.total) == (20, 60)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {},
+        {**FLOWERS, "inputs": []},
+        {**FLOWERS, "inputs": [{"name": "x", "dtype": "object"}]},
+        {**FLOWERS, "inputs": FLOWERS["inputs"] * 2},
+        {**FLOWERS, "methods": ["predict", "system"]},
+        {**FLOWERS, "outputs": {"predict": {"dtype": "code"}}},
+        {**FLOWERS, "outputs": {**FLOWERS["outputs"], "predict_proba": {"classes": [[{}]]}}},
+        {**FLOWERS, "outputs": {**FLOWERS["outputs"], "predict_proba": None}},
+    ],
+)
+def test_a_forged_signature_is_refused(forged):
+    with pytest.raises(InvalidSignature):
+        Signature.from_json(forged)

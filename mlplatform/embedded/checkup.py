@@ -1,0 +1,132 @@
+"""`run.py doctor`: each thing the platform needs, with a tick or its cause and fix."""
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from mlplatform.embedded import binaries, machine, packages
+from mlplatform.embedded.console import Trouble, verdict
+from mlplatform.embedded.environment import Address
+from mlplatform.embedded.places import LONGEST_SOCKET_FOLDER, PROJECT, Data, can_write, is_root
+
+LEAST_MEMORY = 1_500_000_000
+LEAST_DISK = 2_000_000_000
+
+
+def look_at(data: Data, address: Address) -> bool:
+    """Print one line for each thing; True when all is well."""
+    venv = packages.venv_folder(data)
+    questions = [
+        machine.check_system,
+        _venv_module,
+        lambda: _packages(venv),
+        lambda: _program("postgres", venv),
+        lambda: _program("valkey-server", venv),
+        lambda: _disk(data),
+        _memory,
+        lambda: _writable(data),
+        lambda: _sockets(data),
+        lambda: _port(data, address),
+        lambda: _running(data),
+    ]
+    # All are asked, so that one look shows everything.
+    return [_ask(question) for question in questions].count(False) == 0
+
+
+def _ask(question: Callable[[], str]) -> bool:
+    try:
+        verdict(True, question())
+    except Trouble as trouble:
+        verdict(False, trouble.cause, trouble.fix)
+        return False
+    return True
+
+
+def _venv_module() -> str:
+    machine.check_venv()
+    return "can make virtual environments"
+
+
+def _packages(venv: Path) -> str:
+    kinds = [kind for kind in ("run", "dev") if packages.is_installed(venv, kind)]
+    if not kinds:
+        return "packages: not installed yet; the first start does it"
+    if not packages.works(venv):
+        raise Trouble(f"{venv} is broken.", fix="remove it; the next start makes it again")
+    return f"packages: as locked, in {venv}{' with development tools' if 'dev' in kinds else ''}"
+
+
+def _program(name: str, venv: Path) -> str:
+    if not venv.exists():
+        return f"{name}: comes with the packages"
+    binary = binaries.find(name, venv=venv)
+    return f"{name}: {binaries.version(binary) or 'will be copied beside the data'} ({binary})"
+
+
+def _disk(data: Data) -> str:
+    for folder in (PROJECT, data.folder):
+        if machine.free_bytes(folder) < LEAST_DISK:
+            raise Trouble(
+                f"{folder} has {machine.free_bytes(folder) / 1e9:.1f} GB free.",
+                fix=f"free some space: packages and data need {LEAST_DISK / 1e9:.0f} GB",
+            )
+    return f"disk: {machine.free_bytes(data.folder) / 1e9:.0f} GB free"
+
+
+def _memory() -> str:
+    free = machine.memory_bytes()
+    if free is None:
+        return "memory: this system does not say"
+    if free < LEAST_MEMORY:
+        raise Trouble(
+            f"Only {free / 1e9:.1f} GB of memory is free; the platform takes about 1.2 GB.",
+            fix="end other programs, or use a larger machine",
+        )
+    return f"memory: {free / 1e9:.1f} GB free"
+
+
+def _writable(data: Data) -> str:
+    folder = data.folder
+    while not folder.exists():
+        folder = folder.parent
+    if not can_write(folder):
+        raise Trouble(f"{folder} cannot be written.", fix="choose another one with --data-dir")
+    note = "" if can_write(PROJECT) else "; the project is read-only, so the packages go there too"
+    return f"data folder: {data.folder}{note}"
+
+
+def _sockets(data: Data) -> str:
+    short = len(os.fsencode(data.folder / "run")) <= LONGEST_SOCKET_FOLDER
+    folder = data.folder / "run" if short else Path("/tmp")  # noqa: S108
+    if not short and not can_write(folder):
+        raise Trouble(f"{folder} cannot be written.", fix="choose a shorter --data-dir")
+    who = ", servers run as nobody" if is_root() else ""
+    return f"sockets: in {folder}{'' if short else ' (the data folder has a long path)'}{who}"
+
+
+def _port(data: Data, address: Address) -> str:
+    if data.is_running():
+        return f"port: in use by this platform ({data.state().get('url')})"
+    machine.check_port(address.host, address.port)
+    return f"port: {address.port} is free"
+
+
+def _running(data: Data) -> str:
+    if not data.is_running():
+        return "not running"
+    sockets = data.state().get("sockets", "")
+    status = _runner_status(Path(sockets) / "runner" / "runner.sock")
+    return f"running; the runner's fences: {json.dumps(status.get('fences', {}))}"
+
+
+def _runner_status(path: Path) -> dict:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+        control.settimeout(5)
+        try:
+            control.connect(str(path))
+            control.sendall(json.dumps({"op": "status"}).encode())
+            return json.loads(control.recv(1_000_000))
+        except (OSError, ValueError) as error:
+            raise Trouble(f"The runner does not answer: {error}.", fix="see runner.log") from error

@@ -18,3 +18,13 @@ class Rows:
 
     blocks: Sequence[Block]
     count: int
+
+    def pick(self, indexes: Sequence[int]) -> "Rows":
+        """The rows at these positions."""
+        if len(indexes) == self.count:
+            return self
+        blocks = [
+            [block[i] for i in indexes] if isinstance(block, list) else block[list(indexes)]
+            for block in self.blocks
+        ]
+        return Rows(blocks, len(indexes))

@@ -1,0 +1,35 @@
+"""The beat table: what runs how often, and why. Times are UTC.
+
+A line that could not run in time expires instead of piling up: its next one
+does the same work.
+"""
+
+from typing import Any
+
+from celery.schedules import crontab
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    # A lost message delays an upload by this long at most.
+    "request waiting admissions": {
+        "task": "jobs.tasks.request_waiting_admissions",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    # Seven days ahead, so that a week without beat is harmless. The drainer makes them too.
+    "make prediction partitions": {
+        "task": "jobs.tasks.make_prediction_partitions",
+        "schedule": crontab(hour="1", minute="7"),
+        "options": {"expires": 3600},
+    },
+    # After the new ones are made: retention never leaves the log without a day to write to.
+    "drop old predictions": {
+        "task": "jobs.tasks.drop_old_predictions",
+        "schedule": crontab(hour="2", minute="17"),
+        "options": {"expires": 3600},
+    },
+    "flush expired tokens": {
+        "task": "jobs.tasks.flush_expired_tokens",
+        "schedule": crontab(hour="3", minute="27"),
+        "options": {"expires": 3600},
+    },
+}

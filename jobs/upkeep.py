@@ -1,0 +1,34 @@
+"""Periodic work on the tables. Every function may run twice, or at the same time as itself."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+from inference import partitions
+
+logger = structlog.get_logger(__name__)
+
+
+def make_prediction_partitions(*, at: datetime) -> list[str]:
+    """The days ahead of the prediction log. Returns the names of the new partitions."""
+    made = partitions.ensure_partitions(at)
+    if made:
+        logger.info("partitions made", partitions=made)
+    return made
+
+
+def drop_old_predictions(*, at: datetime) -> list[str]:
+    """Whole days past PREDICTION_RETENTION_DAYS. Returns the names of the dropped partitions."""
+    oldest_kept = at - timedelta(days=settings.PREDICTION_RETENTION_DAYS)
+    dropped = partitions.drop_partitions(older_than=oldest_kept)
+    if dropped:
+        logger.info("partitions dropped", partitions=dropped)
+    return dropped
+
+
+def flush_expired_tokens(*, at: datetime) -> int:
+    """Refresh tokens that nobody can use any more, and their blacklist lines. Returns how many."""
+    _, by_model = OutstandingToken.objects.filter(expires_at__lte=at).delete()
+    return by_model.get(OutstandingToken._meta.label, 0)

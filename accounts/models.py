@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import ExpressionWrapper, F, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -115,8 +115,10 @@ class MembershipQuerySet(models.QuerySet):
         return self.filter(user=user).select_related("organization")
 
     def home_first(self) -> Self:
-        """The personal organization, then the others in the order of joining."""
-        return self.order_by("-organization__is_personal", "id")
+        """One's own personal organization, then the others in the order of joining."""
+        own = Q(organization__is_personal=True, role=Role.OWNER)
+        is_home = ExpressionWrapper(own, output_field=models.BooleanField())
+        return self.order_by(is_home.desc(), "id")
 
 
 class Membership(models.Model):

@@ -9,6 +9,11 @@ from accounts.emails import MAX_LENGTH, canonical_email
 
 MOST_FAULTS = 10
 
+# Control characters, line ends, and the invisible ones that turn text around; but not the two
+# joiners, without which some scripts and emoji cannot be written.
+_UNPRINTABLE = {"Cc", "Cf", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+
 
 class StrictSerializer(serializers.Serializer):
     """Refuses fields it does not know, and such as only the platform may set."""
@@ -35,11 +40,11 @@ class Text(serializers.CharField):
 class Name(Text):
     """One line for people to read: shown in pages, mails and logs."""
 
-    default_error_messages = {"unprintable": "Control characters are not allowed."}
+    default_error_messages = {"unprintable": "Control and invisible characters are not allowed."}
 
     def to_internal_value(self, data: Any) -> str:
         text = unicodedata.normalize("NFC", super().to_internal_value(data))
-        if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
+        if any(_is_unprintable(character) for character in text):
             self.fail("unprintable")
         return text
 
@@ -52,3 +57,7 @@ class Email(Text):
 
     def to_internal_value(self, data: Any) -> str:
         return canonical_email(super().to_internal_value(data))
+
+
+def _is_unprintable(character: str) -> bool:
+    return unicodedata.category(character) in _UNPRINTABLE and character not in _JOINERS

@@ -1,0 +1,85 @@
+import pytest
+from django.utils.timezone import now
+
+from accounts.models import User
+
+
+@pytest.fixture
+def operator(client, alice):
+    alice.make_operator()
+    client.force_login(alice)
+    return client
+
+
+PAGES = [
+    "accounts/user",
+    "accounts/organization",
+    "accounts/membership",
+    "accounts/apikey",
+    "auth/group",
+    "token_blacklist/outstandingtoken",
+    "token_blacklist/blacklistedtoken",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_it_works(operator, make_key, page):
+    make_key()
+
+    assert operator.get(f"/admin/{page}/").status_code == 200
+    assert operator.get(f"/admin/{page}/?q=alice").status_code == 200
+
+
+def test_it_opens_each_row(operator, alice, organization, make_key):
+    key, _ = make_key()
+    membership = organization.memberships.get(user=alice)
+    rows = {"user": alice, "organization": organization, "membership": membership, "apikey": key}
+
+    for name, row in rows.items():
+        page = operator.get(f"/admin/accounts/{name}/{row.pk}/change/")
+        assert page.status_code == 200, name
+        assert key.digest not in page.content.decode()
+
+
+def test_it_revokes_keys(operator, make_key):
+    key, _ = make_key()
+
+    body = {"action": "revoke", "_selected_action": [str(key.pk)]}
+    response = operator.post("/admin/accounts/apikey/", body)
+
+    assert response.status_code == 302
+    key.refresh_from_db()
+    assert key.revoked_at <= now()
+
+
+def test_a_new_user_gets_an_organization(operator):
+    body = {
+        "email": "Dora@Example.com",
+        "full_name": "Dora",
+        "usable_password": "true",
+        "password1": "a-fine-Passphrase-7",
+        "password2": "a-fine-Passphrase-7",
+    }
+    response = operator.post("/admin/accounts/user/add/", body)
+
+    assert response.status_code == 302
+    dora = User.objects.get(email="dora@example.com")
+    assert dora.organizations.get().slug == "dora"
+    assert dora.check_password("a-fine-Passphrase-7")
+
+
+def test_it_refuses_a_taken_address(operator, charlie):
+    body = {
+        "email": "CHARLIE@example.com",
+        "usable_password": "true",
+        "password1": "a-fine-Passphrase-7",
+        "password2": "a-fine-Passphrase-7",
+    }
+
+    assert operator.post("/admin/accounts/user/add/", body).status_code == 200
+
+
+def test_people_do_not_get_in(client, alice):
+    client.force_login(alice)
+
+    assert client.get("/admin/accounts/user/").status_code == 302

@@ -16,13 +16,14 @@ import pandas as pd
 from registry.rows import Rows
 from registry.runner import gate
 from registry.runner.columns import Column, columns_of, takes_text
+from registry.runner.compile_columns import MISSING
 from registry.runner.loading import open_artifact
 from registry.runner.refusals import Refused
 
 Output = np.ndarray | list
 
-# Stands for a missing string in graphs: ONNX has no null, and Unicode never assigns this one.
-MISSING = "\ufdd0"
+
+
 MAX_GRAPH_BYTES = 64 * 1024 * 1024
 
 

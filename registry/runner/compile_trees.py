@@ -1,0 +1,164 @@
+"""Trees and their ensembles as one operator, with scikit-learn's own comparisons.
+
+scikit-learn rounds inputs to float32 and compares them with float64 thresholds; the
+graph takes float64, so each threshold moves to the largest float64 that rounds to
+something not above it. Sums are kept in float64 until the operator puts them out as
+float32 (a relative error of 6e-8); labels are decided before that rounding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from onnx import numpy_helper
+
+from registry.runner.graph_builder import ML, Features, GraphBuilder
+from registry.runner.not_compiled import NotCompiled
+
+NEVER_WINS = -1e30
+
+
+@dataclass
+class Tree:
+    """One tree as arrays over its nodes; `values` has a row a node, a column a target."""
+
+    features: np.ndarray
+    thresholds: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    is_leaf: np.ndarray
+    missing_goes_left: np.ndarray
+    values: np.ndarray
+    first_target: int = 0
+
+
+def plain_tree(tree: Any, values: np.ndarray, *, features: Sequence[int] | None = None) -> Tree:
+    """A `sklearn.tree` tree with `values` at its nodes; `features` maps a subset's columns."""
+    is_leaf = tree.children_left < 0
+    used = np.where(is_leaf, 0, tree.feature)
+    if features is not None:
+        used = np.asarray(features)[used]
+    return Tree(
+        features=used,
+        thresholds=np.where(is_leaf, 0.0, float32_thresholds(tree.threshold)),
+        left=np.where(is_leaf, 0, tree.children_left),
+        right=np.where(is_leaf, 0, tree.children_right),
+        is_leaf=is_leaf,
+        missing_goes_left=np.asarray(tree.missing_go_to_left, dtype=bool) & ~is_leaf,
+        values=values.reshape(tree.node_count, -1),
+    )
+
+
+def histogram_tree(tree: Any, target: int) -> Tree:
+    """A tree of HistGradientBoosting, which compares in float64."""
+    nodes = tree.nodes
+    is_leaf = nodes["is_leaf"].astype(bool)
+    if nodes["is_categorical"].any():
+        raise NotCompiled("HistGradientBoosting with categorical splits has no exact graph")
+    return Tree(
+        features=np.where(is_leaf, 0, nodes["feature_idx"]),
+        thresholds=np.where(is_leaf, 0.0, nodes["num_threshold"]),
+        left=np.where(is_leaf, 0, nodes["left"]),
+        right=np.where(is_leaf, 0, nodes["right"]),
+        is_leaf=is_leaf,
+        missing_goes_left=nodes["missing_go_to_left"].astype(bool) & ~is_leaf,
+        values=nodes["value"].reshape(-1, 1),
+        first_target=target,
+    )
+
+
+def float32_thresholds(thresholds: np.ndarray) -> np.ndarray:
+    """For each t the largest float64 x with float32(x) <= t."""
+    with np.errstate(over="ignore"):
+        below = thresholds.astype(np.float32)
+        below = np.where(below > thresholds, np.nextafter(below, np.float32(-np.inf)), below)
+        above = np.nextafter(below, np.float32(np.inf)).astype(np.float64)
+        middle = (below.astype(np.float64) + above) / 2
+        # Halfway rounds to the even neighbour, which is `below` or `above`.
+        stays = middle.astype(np.float32) <= thresholds
+    return np.where(stays, middle, np.nextafter(middle, -np.inf))
+
+
+def class_scores(
+    graph: GraphBuilder, inputs: Features, trees: list[Tree], base: Sequence[float]
+) -> tuple[str, str]:
+    """(index of the greatest sum, the sums) over the trees, for each of len(base) classes."""
+    # With two classes the runtime compares with 0.5 instead of taking the greatest;
+    # a last class that never wins keeps it from doing so.
+    count = len(base) + 1
+    attributes = _attributes(trees, "class", count)
+    attributes["base_values_as_tensor"] = _tensor(np.array([*base, NEVER_WINS]))
+    index, scores = graph.add_many(
+        "TreeEnsembleClassifier",
+        graph.matrix(inputs),
+        outputs=2,
+        domain=ML,
+        classlabels_int64s=list(range(count)),
+        post_transform="NONE",
+        **attributes,
+    )
+    kept = graph.matrix(graph.features(scores, count)[:-1])
+    return index, graph.double(kept)
+
+
+def sums(
+    graph: GraphBuilder, inputs: Features, trees: list[Tree], base: Sequence[float]
+) -> str:
+    """The trees' sums for each of len(base) targets, as a float64 matrix."""
+    attributes = _attributes(trees, "target", len(base))
+    if any(base):
+        attributes["base_values_as_tensor"] = _tensor(np.asarray(base, dtype=np.float64))
+    value = graph.add(
+        "TreeEnsembleRegressor",
+        graph.matrix(inputs),
+        domain=ML,
+        n_targets=len(base),
+        aggregate_function="SUM",
+        post_transform="NONE",
+        **attributes,
+    )
+    return graph.double(value)
+
+
+def _attributes(trees: list[Tree], kind: str, count: int) -> dict[str, Any]:
+    sizes = [len(tree.features) for tree in trees]
+    tree_ids = np.repeat(np.arange(len(trees)), sizes)
+    node_ids = np.concatenate([np.arange(size) for size in sizes])
+    is_leaf = np.concatenate([tree.is_leaf for tree in trees])
+    return {
+        "nodes_treeids": tree_ids.tolist(),
+        "nodes_nodeids": node_ids.tolist(),
+        "nodes_featureids": _joined(trees, "features"),
+        "nodes_values_as_tensor": _tensor(np.concatenate([tree.thresholds for tree in trees])),
+        "nodes_modes": ["LEAF" if leaf else "BRANCH_LEQ" for leaf in is_leaf.tolist()],
+        "nodes_truenodeids": _joined(trees, "left"),
+        "nodes_falsenodeids": _joined(trees, "right"),
+        "nodes_missing_value_tracks_true": _joined(trees, "missing_goes_left"),
+        **_leaves(trees, kind),
+    }
+
+
+def _leaves(trees: list[Tree], kind: str) -> dict[str, Any]:
+    tree_ids, node_ids, targets, weights = [], [], [], []
+    for index, tree in enumerate(trees):
+        leaves = np.flatnonzero(tree.is_leaf)
+        width = tree.values.shape[1]
+        tree_ids.append(np.full(len(leaves) * width, index))
+        node_ids.append(np.repeat(leaves, width))
+        targets.append(np.tile(np.arange(width) + tree.first_target, len(leaves)))
+        weights.append(tree.values[leaves].ravel())
+    return {
+        f"{kind}_treeids": np.concatenate(tree_ids).tolist(),
+        f"{kind}_nodeids": np.concatenate(node_ids).tolist(),
+        f"{kind}_ids": np.concatenate(targets).tolist(),
+        f"{kind}_weights_as_tensor": _tensor(np.concatenate(weights).astype(np.float64)),
+    }
+
+
+def _joined(trees: list[Tree], name: str) -> list[int]:
+    return np.concatenate([getattr(tree, name) for tree in trees]).astype(np.int64).tolist()
+
+
+def _tensor(values: np.ndarray) -> Any:
+    return numpy_helper.from_array(values.astype(np.float64), "values")

@@ -13,14 +13,13 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from accounts.models import User
 
 VALID_FOR = timedelta(days=1)
-_SALT = "accounts.login_links"
 
 
 def make_link(user: User) -> str:
     """The absolute URL. Signing in by whichever way, or a new password, makes it void."""
     parts = {
         "uidb64": urlsafe_base64_encode(str(user.pk).encode()),
-        "token": signing.dumps(_state(user), salt=_SALT),
+        "token": _signer_for(user).sign("in"),
     }
     return urljoin(settings.SITE_URL, reverse("login-link", kwargs=parts))
 
@@ -31,9 +30,7 @@ def redeem(uidb64: str, token: str, *, at: datetime) -> User | None:
     if user is None or not _is_of(user, token):
         return None
     # The row decides, not the look above: of two clicks at once, one gets in.
-    unused = User.objects.filter(pk=user.pk, last_login=user.last_login, is_active=True)
-    if user.last_login is None:
-        unused = User.objects.filter(pk=user.pk, last_login__isnull=True, is_active=True)
+    unused = User.objects.filter(pk=user.pk, is_active=True).last_seen(user.last_login)
     return user if unused.update(last_login=at) else None
 
 
@@ -46,12 +43,13 @@ def _user_in(uidb64: str) -> User | None:
 
 def _is_of(user: User, token: str) -> bool:
     try:
-        return signing.loads(token, salt=_SALT, max_age=VALID_FOR) == _state(user)
+        return _signer_for(user).unsign(token, max_age=VALID_FOR) == "in"
     except signing.BadSignature:
         return False
 
 
-def _state(user: User) -> list[str]:
-    """What changes when the link is used, or must not be used any more."""
+def _signer_for(user: User) -> signing.TimestampSigner:
+    # What changes when a link is used, or must not be used any more, is part of the key.
     last_login = user.last_login.isoformat() if user.last_login else "never"
-    return [str(user.pk), last_login, user.get_session_auth_hash()]
+    state = f"{user.pk} {last_login} {user.get_session_auth_hash()}"
+    return signing.TimestampSigner(salt=f"accounts.login_links {state}")

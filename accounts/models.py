@@ -17,7 +17,13 @@ from mlplatform.foundation.uuid7 import uuid7
 LAST_USE_STEP = timedelta(minutes=1)
 
 
-class UserManager(BaseUserManager):
+class UserQuerySet(models.QuerySet):
+    def last_seen(self, at: datetime | None) -> Self:
+        """Whose last sign-in was at this time; None: who never signed in."""
+        return self.filter(last_login__isnull=True) if at is None else self.filter(last_login=at)
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """A user without organization: people come in through `sign_up.register`."""
         user = self.model(email=emails.canonical_email(email), **fields)

@@ -60,3 +60,10 @@ def test_it_refuses_a_weak_password(db):
         createoperator("--password", "x1")
 
     assert not User.objects.exists()
+
+
+def test_it_refuses_what_is_no_address(db):
+    with pytest.raises(CommandError, match="alice is no e-mail address"):
+        call_command("createoperator", "--email", "alice")
+
+    assert not User.objects.exists()

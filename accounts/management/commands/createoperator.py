@@ -1,7 +1,9 @@
 import secrets
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_email
 from django.utils.timezone import now
 
 from accounts.errors import UnacceptablePassword
@@ -18,14 +20,17 @@ class Command(BaseCommand):
         parser.add_argument("--password", help="made up and shown once, if not given")
 
     def handle(self, *, email: str, password: str | None, **options: Any) -> None:
-        user = _find(email)
         try:
+            validate_email(email)
+            user = _find(email)
             if user is None:
                 user = self._sign_up(email, password)
             elif password is not None:
                 _set_password(user, password)
         except UnacceptablePassword as refused:
             raise CommandError(refused.detail) from refused
+        except ValidationError as refused:
+            raise CommandError(f"{email} is no e-mail address.") from refused
         user.make_operator()
         self.stdout.write(f"{user.email} is an operator.")
 

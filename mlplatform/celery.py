@@ -7,6 +7,7 @@ from celery import Celery
 from celery.signals import setup_logging, worker_process_init
 from django.conf import settings
 
+from jobs.schedule import SCHEDULE
 from mlplatform.foundation.database import set_deadline
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings")
@@ -14,6 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings")
 app = Celery("mlplatform")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.conf.beat_schedule = SCHEDULE
 
 
 @setup_logging.connect

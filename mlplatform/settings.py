@@ -32,11 +32,11 @@ CORS_URLS_REGEX = r"^/api/.*$"
 CORS_EXPOSE_HEADERS = ["X-Request-Id"]
 
 # Where artifacts, the prediction-log spool and collected static files live.
-DATA_DIR = env.path("DATA_DIR", default=BASE_DIR / ".data")
+DATA_DIR = BASE_DIR / env.path("DATA_DIR", default=Path(".data"))
 STATIC_ROOT = DATA_DIR / "static"
-SPOOL_DIR = env.path("SPOOL_DIR", default=DATA_DIR / "spool")
-ARTIFACT_CACHE_DIR = env.path("ARTIFACT_CACHE_DIR", default=DATA_DIR / "artifact-cache")
-DRAIN_FLAG = env.path("DRAIN_FLAG", default=DATA_DIR / "draining")
+SPOOL_DIR = Path(env.str("SPOOL_DIR", default="") or DATA_DIR / "spool")
+ARTIFACT_CACHE_DIR = Path(env.str("ARTIFACT_CACHE_DIR", default="") or DATA_DIR / "artifact-cache")
+DRAIN_FLAG = Path(env.str("DRAIN_FLAG", default="") or DATA_DIR / "draining")
 
 INSTALLED_APPS = [
     "mlplatform.apps.PlatformConfig",
@@ -169,7 +169,7 @@ if bucket := env.str("S3_BUCKET", default=""):
 
 # --- models and predictions --------------------------------------------------
 
-RUNNER_SOCKET = env.str("RUNNER_SOCKET", default=str(DATA_DIR / "runner.sock"))
+RUNNER_SOCKET = env.str("RUNNER_SOCKET", default="") or str(DATA_DIR / "runner.sock")
 MAX_ARTIFACT_BYTES = env.int("MAX_ARTIFACT_BYTES", default=500 * 2**20)
 ADMISSION_DEADLINE_SECONDS = env.float("ADMISSION_DEADLINE_SECONDS", default=60.0)
 PREDICT_DEADLINE_SECONDS = env.float("PREDICT_DEADLINE_SECONDS", default=10.0)

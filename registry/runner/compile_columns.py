@@ -73,8 +73,13 @@ def _product(graph: GraphBuilder, factors: Features, inputs: Features) -> str:
     if not factors:
         any_column = graph.matrix(inputs[:1])
         # 1 for every row, NaN or not: the bias column.
-        return graph.double(graph.add("Equal", graph.integer(graph.add("IsNaN", any_column)),
-                            graph.integer(graph.add("IsNaN", any_column))))
+        return graph.double(
+            graph.add(
+                "Equal",
+                graph.integer(graph.add("IsNaN", any_column)),
+                graph.integer(graph.add("IsNaN", any_column)),
+            )
+        )
     value = graph.matrix(factors[:1])
     for factor in factors[1:]:
         value = graph.add("Mul", value, graph.matrix([factor]))
@@ -129,7 +134,9 @@ def one_hot(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
         width = step._n_features_outs[index]
         default = _one_hot_default(step, index)
         code = _codes(graph, one, step.categories_[index], places, default)
-        parts.append(graph.double(graph.add("Equal", code, graph.constant([range(width)], np.int64))))
+        parts.append(
+            graph.double(graph.add("Equal", code, graph.constant([range(width)], np.int64)))
+        )
     return graph.features(graph.concat(parts), sum(step._n_features_outs))
 
 
@@ -195,9 +202,7 @@ def target_encode(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
         raise NotCompiled("TargetEncoder with more than two classes")
     parts = [
         _valued(graph, one, categories, [*encoding, step.target_mean_])
-        for one, categories, encoding in zip(
-            inputs, step.categories_, step.encodings_, strict=True
-        )
+        for one, categories, encoding in zip(inputs, step.categories_, step.encodings_, strict=True)
     ]
     return graph.features(graph.concat(parts), len(parts))
 
@@ -213,7 +218,14 @@ def select(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
     return [inputs[index] for index in step.get_support(indices=True)]
 
 
-UFUNCS = {"log": "Log", "sqrt": "Sqrt", "exp": "Exp", "abs": "Abs", "absolute": "Abs", "tanh": "Tanh"}
+UFUNCS = {
+    "log": "Log",
+    "sqrt": "Sqrt",
+    "exp": "Exp",
+    "abs": "Abs",
+    "absolute": "Abs",
+    "tanh": "Tanh",
+}
 
 
 def call(graph: GraphBuilder, step: Any, inputs: Features) -> Features:

@@ -89,7 +89,9 @@ def perceptron(graph: GraphBuilder, model: Any, inputs: Features) -> str:
     last = len(model.coefs_) - 1
     for layer, (weights, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
         value = graph.add("Gemm", value, graph.constant(weights), graph.constant(bias))
-        value = _activated(graph, value, model.out_activation_ if layer == last else model.activation)
+        value = _activated(
+            graph, value, model.out_activation_ if layer == last else model.activation
+        )
     return value
 
 
@@ -162,7 +164,7 @@ def support_regressor(graph: GraphBuilder, model: Any, inputs: Features) -> Answ
 
 def support_classifier(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
     """One vote a pair of classes; the first class with most votes wins, as in libsvm."""
-    if model.probability or model.break_ties:
+    if getattr(model, "_effective_probability", model.probability) is True or model.break_ties:
         raise NotCompiled("a support vector machine with probabilities")
     weights, bias = _pairs(model)
     scores = graph.add(

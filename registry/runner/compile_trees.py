@@ -102,9 +102,7 @@ def class_scores(
     return index, graph.double(kept)
 
 
-def sums(
-    graph: GraphBuilder, inputs: Features, trees: list[Tree], base: Sequence[float]
-) -> str:
+def sums(graph: GraphBuilder, inputs: Features, trees: list[Tree], base: Sequence[float]) -> str:
     """The trees' sums for each of len(base) targets, as a float64 matrix."""
     attributes = _attributes(trees, "target", len(base))
     if any(base):

@@ -140,10 +140,10 @@ def _compile_model(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
         for _, step in steps:
             inputs = _transform(graph, step, inputs)
         return _compile_model(graph, last, inputs)
-    if any(one.is_string for one in inputs):
-        raise NotCompiled(f"{kind.__name__} on strings")
     if kind in compile_ensembles.COMPOSITES:
         return compile_ensembles.COMPOSITES[kind](graph, model, inputs, _compile_part)
+    if any(one.is_string for one in inputs):
+        raise NotCompiled(f"{kind.__name__} on strings")
     compiler = compile_models.MODELS.get(kind) or compile_ensembles.MODELS.get(kind)
     if compiler is None:
         raise NotCompiled(kind.__name__)

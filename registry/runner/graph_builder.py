@@ -54,7 +54,9 @@ class GraphBuilder:
         key = (str(dtype), array.shape, array.tobytes() if dtype is not object else str(values))
         if key not in self.constants:
             name = f"c{len(self.initializers)}"
-            self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
+            self.initializers.append(
+                numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+            )
             self.constants[key] = name
         return self.constants[key]
 

@@ -138,8 +138,9 @@ def _decompress_lz4(content: bytes) -> bytes:
         import lz4.frame
     except ImportError:
         raise Refused(
-            "unreadable", "The file is compressed with LZ4, which is not supported here. "
-            "Save it with joblib.dump(model, path, compress=3)."
+            "unreadable",
+            "The file is compressed with LZ4, which is not supported here. "
+            "Save it with joblib.dump(model, path, compress=3).",
         ) from None
     return lz4.frame.decompress(content)
 
@@ -178,7 +179,9 @@ def _unpickled(stream: bytes, imports: list[str]) -> Any:
     except (Refused, MemoryError):
         raise
     except EOFError:
-        raise Refused("unreadable", f"The file ends too early: it was cut off. {SAVE_HINT}") from None
+        raise Refused(
+            "unreadable", f"The file ends too early: it was cut off. {SAVE_HINT}"
+        ) from None
     except RecursionError:
         raise Refused("unreadable", "The file nests objects too deeply to be a model.") from None
     except Exception as error:

@@ -23,7 +23,6 @@ from registry.runner.refusals import Refused
 Output = np.ndarray | list
 
 
-
 MAX_GRAPH_BYTES = 64 * 1024 * 1024
 
 

@@ -155,6 +155,8 @@ def _is_foreign_path(path: object) -> bool:
 
 
 def _attempt(event: str, arguments: tuple) -> str:
-    shown = f" {arguments[0]!r}"[:100] if arguments and isinstance(arguments[0], str | bytes) else ""
+    shown = (
+        f" {arguments[0]!r}"[:100] if arguments and isinstance(arguments[0], str | bytes) else ""
+    )
     action = "open" if event == "open" else f"call {event}"
     return f"The file tried to {action}{shown} while loading; a model does not need that."

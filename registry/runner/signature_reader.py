@@ -139,7 +139,9 @@ def _input_names(estimator: Any) -> tuple[list[str] | None, bool]:
     if width is None:
         return None, False
     if not 0 < int(width) <= MAX_INPUTS:
-        raise Refused("too_large", f"The model takes {width} inputs; up to {MAX_INPUTS} are served.")
+        raise Refused(
+            "too_large", f"The model takes {width} inputs; up to {MAX_INPUTS} are served."
+        )
     return _made_up(int(width)), False
 
 
@@ -199,9 +201,7 @@ def _classes(reading: Reading, probabilities: Any) -> list[list[Any]]:
 
 
 def plain_labels(labels: Any) -> list[Any]:
-    return [
-        one if isinstance(one, str) else plain(one) for one in np.asarray(labels).tolist()
-    ]
+    return [one if isinstance(one, str) else plain(one) for one in np.asarray(labels).tolist()]
 
 
 def _try_inputs(reading: Reading) -> None:
@@ -227,8 +227,10 @@ def _takes(reading: Reading, typical: list[Any], index: int, value: Any) -> bool
 
 
 def _answers(reading: Reading, values: list[Any]) -> bool:
-    known = [np.nan if value is None and column.dtype != "string" else value
-             for value, column in zip(values, reading.columns, strict=True)]
+    known = [
+        np.nan if value is None and column.dtype != "string" else value
+        for value, column in zip(values, reading.columns, strict=True)
+    ]
     try:
         answer = np.asarray(_answer(reading, known, "predict"))
     except MemoryError:

@@ -1,0 +1,95 @@
+"""How many columns a graph's values have, as far as that is certain.
+
+Tree and scaler operators read columns by number: the gate must know how many there are.
+"""
+
+from collections.abc import Sequence
+
+import onnx
+
+Widths = Sequence[int | None]
+
+SAME_AS_FIRST = frozenset(
+    "Cast Identity Abs Neg Sqrt Exp Log Sigmoid Tanh Relu Softmax IsNaN Not Round Floor Ceil Sign"
+    " Erf Reciprocal Clip Normalizer Scaler Imputer LabelEncoder Binarizer LpNormalization".split()
+)
+BROADCAST = frozenset(
+    "Add Sub Mul Div Pow Max Min Sum Mean And Or Xor Equal Greater GreaterOrEqual Less"
+    " LessOrEqual Where Mod".split()
+)
+REDUCTIONS = frozenset(
+    "ReduceSum ReduceMean ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceLogSumExp ReduceProd"
+    " ReduceSumSquare ArgMax ArgMin".split()
+)
+
+
+def width_of(
+    node: onnx.NodeProto, given: Widths, constants: dict[str, onnx.TensorProto]
+) -> dict[str, int | None]:
+    """The width of each output of `node`; None where it is not certain."""
+    known = [
+        _constant_width(constants[name]) if name in constants else width
+        for name, width in zip(node.input, given, strict=True)
+    ]
+    if node.op_type in ("TreeEnsembleClassifier", "LinearClassifier"):
+        return {node.output[0]: None, **{name: _classes(node) for name in node.output[1:]}}
+    first = _first_width(node, known, constants)
+    return {name: first if index == 0 else None for index, name in enumerate(node.output)}
+
+
+def attributes_of(node: onnx.NodeProto) -> dict[str, object]:
+    return {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+
+
+def _first_width(
+    node: onnx.NodeProto, known: list[int | None], constants: dict[str, onnx.TensorProto]
+) -> int | None:
+    op = node.op_type
+    if op in SAME_AS_FIRST:
+        return known[0] if known else None
+    if op in BROADCAST:
+        return None if None in known else max(known, default=None)
+    if op == "Concat":
+        is_columns = attributes_of(node).get("axis") in (1, -1)
+        return sum(known) if is_columns and None not in known else None
+    if op == "Gather":
+        is_columns = attributes_of(node).get("axis", 0) in (1, -1)
+        if is_columns:
+            return _count(node.input[1], constants)
+        # Looking up a list by a table of places keeps the table's shape.
+        data = constants.get(node.input[0])
+        return known[1] if data is not None and len(data.dims) == 1 else None
+    if op == "ArrayFeatureExtractor":
+        return _count(node.input[1], constants)
+    return _computed_width(node, known)
+
+
+def _computed_width(node: onnx.NodeProto, known: list[int | None]) -> int | None:
+    if node.op_type == "MatMul":
+        return known[1]
+    if node.op_type == "Gemm":
+        return None if attributes_of(node).get("transB") else known[1]
+    if node.op_type in ("TreeEnsembleRegressor",):
+        return int(attributes_of(node).get("n_targets", 1))
+    if node.op_type in ("LinearRegressor", "SVMRegressor"):
+        return int(attributes_of(node).get("targets", 1))
+    if node.op_type == "FeatureVectorizer":
+        return sum(known) if None not in known else None
+    return None
+
+
+def _constant_width(tensor: onnx.TensorProto) -> int:
+    return int(tensor.dims[-1]) if tensor.dims else 1
+
+
+def _count(name: str, constants: dict[str, onnx.TensorProto]) -> int | None:
+    if name not in constants:
+        return None
+    tensor = constants[name]
+    return int(tensor.dims[-1]) if tensor.dims else 1
+
+
+def _classes(node: onnx.NodeProto) -> int | None:
+    attributes = attributes_of(node)
+    names = ("classlabels_int64s", "classlabels_strings", "classlabels_ints")
+    return max((len(attributes.get(name, ())) for name in names), default=None)

@@ -21,19 +21,19 @@ NEEDED_BYTES = 1_500_000_000
 CAUSES = (
     ("No space left on device", "The disk is full.", "free about 1.5 GB"),
     (
-        "No matching distribution found",
-        "A package has no ready-made wheel for this Python and machine",
-        "use Python 3.11 to 3.13 on x86_64 or arm64 with glibc 2.28 or newer, or macOS 13 or newer",
-    ),
-    (
         "CERTIFICATE_VERIFY_FAILED",
         "The package index's certificate is not trusted here.",
         "set PIP_CERT to your certificate bundle",
     ),
     (
-        "onnection",
+        "Retrying (Retry(total=0,",
         "The package index could not be reached.",
         "check the network; a proxy is set by HTTPS_PROXY, an index of your own by PIP_INDEX_URL",
+    ),
+    (
+        "No matching distribution found",
+        "A package has no ready-made wheel for this Python and machine",
+        "use Python 3.11 to 3.13 on x86_64 or arm64 with glibc 2.28 or newer, or macOS 13 or newer",
     ),
 )
 

@@ -1,0 +1,89 @@
+"""The runner: a program of its own, the only one that opens models.
+
+    python -I -B registry/runner/__main__.py --socket PATH
+
+It holds no secret: it starts itself again with an environment made from nothing.
+Prints one line when it accepts connections.
+"""
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: list[str]) -> int:
+    """Run until SIGTERM or SIGINT; answers with the exit code."""
+    sys.path.insert(0, str(PROJECT))
+    from registry.runner import environment
+
+    if not environment.is_clean():
+        program = [sys.executable, "-I", "-B", str(Path(__file__).resolve()), *arguments]
+        os.execve(sys.executable, program, environment.CLEAN)  # noqa: S606  ourselves again
+    options = _options(arguments)
+    if options.die_with_parent is not None:
+        _die_with_parent(options.die_with_parent)
+    return _serve(options)
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="runner", description=__doc__.splitlines()[0])
+    parser.add_argument("--socket", type=Path, required=True, help="where to listen")
+    parser.add_argument("--max-hosts", type=int, default=64, help="live hosts of models")
+    parser.add_argument("--idle-seconds", type=float, default=1800, help="then a host ends")
+    parser.add_argument(
+        "--die-with-parent",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="PID",
+        help="end when the process that started this one does (which is PID)",
+    )
+    parser.add_argument(
+        "--allow-incomplete-sandbox",
+        action="store_true",
+        help="open models though a fence is missing: only for models you made yourself",
+    )
+    return parser.parse_args(arguments)
+
+
+def _die_with_parent(expected: int) -> None:
+    libc = ctypes.CDLL(None)
+    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
+        raise SystemExit("The kernel does not tell about the parent's death.")
+    # It may have died before we asked. Without a PID, init as the parent means just that.
+    parent = os.getppid()
+    if parent != expected if expected else parent == 1:
+        raise SystemExit("The parent is gone.")
+
+
+def _serve(options: argparse.Namespace) -> int:
+    if sys.platform != "linux":
+        sys.stderr.write(
+            "Models are opened only behind Linux's seccomp: use Linux or a container.\n"
+        )
+        return 2
+    from registry.runner.preload import preload
+
+    preload()
+    from registry.runner.server import Busy, serve
+
+    try:
+        return serve(
+            options.socket,
+            max_hosts=options.max_hosts,
+            idle_seconds=options.idle_seconds,
+            may_be_incomplete=options.allow_incomplete_sandbox,
+        )
+    except Busy as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

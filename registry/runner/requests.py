@@ -1,0 +1,59 @@
+"""What a control connection may ask: one JSON object a packet.
+
+{"op": "status"}
+{"op": "inspect", "deadline": seconds}          a private inspector
+{"op": "fresh_host", "kind": "graph"}           a private host
+{"op": "host", "kind": "graph", "key": "…"}     the host of this key, new or not
+{"op": "kill", "child": number}
+"""
+
+from typing import Any
+
+import orjson
+
+HOST_KINDS = ("graph", "estimator")
+MAX_KEY = 200
+MAX_SECONDS = 3600.0
+
+
+class BadRequest(Exception):
+    """The message for the client says what is wrong with its request."""
+
+
+def understood(message: bytes) -> dict[str, Any]:
+    """The request, with every field checked. Raises BadRequest."""
+    try:
+        request = orjson.loads(message)
+    except orjson.JSONDecodeError:
+        raise BadRequest("not JSON") from None
+    if not isinstance(request, dict) or request.get("op") not in FIELDS:
+        raise BadRequest("no such operation")
+    for name, is_valid in FIELDS[request["op"]].items():
+        if not is_valid(request.get(name)):
+            raise BadRequest(f"{name} is missing or wrong")
+    return request
+
+
+def _is_seconds(value: object) -> bool:
+    return type(value) in (int, float) and 0 < value <= MAX_SECONDS
+
+
+def _is_kind(value: object) -> bool:
+    return value in HOST_KINDS
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_KEY
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int
+
+
+FIELDS = {
+    "status": {},
+    "inspect": {"deadline": _is_seconds},
+    "fresh_host": {"kind": _is_kind},
+    "host": {"kind": _is_kind, "key": _is_key},
+    "kill": {"child": _is_number},
+}

@@ -1,16 +1,39 @@
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
-from inference import prediction_log
+from inference import hosts, prediction_log
 
 # Unmanaged tables are not emptied by pytest-django: what a test has committed is deleted here.
 EMPTY = "TRUNCATE inference_prediction"
+
+
+@pytest.fixture(scope="session")
+def runner_socket():
+    """The real runner, started as the platform starts it: with an empty environment."""
+    folder = tempfile.mkdtemp(prefix="mlp-")  # a socket's path has room for 107 characters
+    program = Path(django_settings.BASE_DIR) / "registry" / "runner" / "__main__.py"
+    command = [sys.executable, "-I", "-B", program, "--socket", f"{folder}/runner.sock"]
+    with subprocess.Popen(command, env={}, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline()
+        yield f"{folder}/runner.sock"
+        process.terminate()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def runner(runner_socket, settings):
+    """The real runner, and no connection to it yet."""
+    settings.RUNNER_SOCKET = runner_socket
+    yield
+    hosts.pool.clear()
 
 
 @pytest.fixture

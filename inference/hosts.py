@@ -1,0 +1,148 @@
+"""This process's connections to the sandboxed hosts that hold the models."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+
+from inference import errors
+from registry import sandbox
+from registry.artifacts import open_artifact
+from registry.rows import Rows
+from registry.serving import Served
+
+# Connections kept open while nobody uses them. Each belongs to one host, so this also bounds how
+# many hosts a process keeps in touch with; those in use are bounded by the server's threads.
+MAX_IDLE = 128
+
+Outputs = dict[str, Any]
+
+
+class Pool:
+    """Idle connections by host key, the last used one first. Thread-safe."""
+
+    def __init__(self, max_idle: int = MAX_IDLE) -> None:
+        self._lock = threading.Lock()
+        self._idle: dict[str, list[sandbox.Host]] = {}
+        self._count = 0
+        self._max_idle = max_idle
+
+    def take(self, key: str) -> sandbox.Host | None:
+        with self._lock:
+            if not self._idle.get(key):
+                return None
+            self._count -= 1
+            return self._idle[key].pop()
+
+    def give_back(self, key: str, host: sandbox.Host) -> None:
+        with self._lock:
+            self._idle[key] = [*self._idle.pop(key, []), host]  # last in the dict: used last
+            self._count += 1
+            spare = self._oldest() if self._count > self._max_idle else None
+        if spare:
+            spare.close()
+
+    def _oldest(self) -> sandbox.Host:
+        self._count -= 1
+        while not (connections := self._idle[key := next(iter(self._idle))]):
+            del self._idle[key]
+        return connections.pop(0)
+
+    def clear(self) -> None:
+        for key in list(self._idle):
+            self.forget(key)
+
+    def forget(self, key: str) -> None:
+        """Close the idle connections to a host that is gone."""
+        with self._lock:
+            connections = self._idle.pop(key, [])
+            self._count -= len(connections)
+        for host in connections:
+            host.close()
+
+
+pool = Pool()
+# One lock a digest that this process has loaded, so that many first requests load it once.
+_loading: dict[str, threading.Lock] = {}
+
+
+def predict(served: Served, rows: Rows, methods: Sequence[str]) -> Outputs:
+    """What the model answers to `rows`, by method.
+
+    Loads the model into its host when that does not hold it. Raises
+    ModelRaised, ModelTimedOut, ModelCrashed, ModelNotLoadable,
+    RunnerUnavailable or BadReply (of inference.errors), or what
+    `registry.artifacts.open_artifact` raises.
+    """
+    try:
+        return _predict_or_reconnect(served, rows, methods)
+    except sandbox.SandboxError as error:
+        raise _problem(error) from error
+
+
+def _predict_or_reconnect(served: Served, rows: Rows, methods: Sequence[str]) -> Outputs:
+    try:
+        return _predict(served, rows, methods)
+    except sandbox.ChildDied:
+        # Most likely the host was evicted or restarted since the last request; then the other
+        # idle connections are dead too. A host that these rows kill dies once more, and is told.
+        pool.forget(served.host_key)
+        return _predict(served, rows, methods)
+
+
+def _predict(served: Served, rows: Rows, methods: Sequence[str]) -> Outputs:
+    deadline = settings.PREDICT_DEADLINE_SECONDS
+    with _connection(served) as host:
+        try:
+            return host.predict(served.served_digest, rows, methods, deadline=deadline)
+        except sandbox.NotLoaded:
+            with _loading.setdefault(served.served_digest, threading.Lock()):
+                _load(host, served)
+            return host.predict(served.served_digest, rows, methods, deadline=deadline)
+
+
+def _load(host: sandbox.Host, served: Served) -> None:
+    with open_artifact(served.served_digest) as file:
+        host.load(
+            served.served_digest,
+            file.fileno(),
+            fmt=served.fmt,
+            signature=served.signature.to_json(),
+            deadline=settings.LOAD_DEADLINE_SECONDS,
+        )
+
+
+@contextmanager
+def _connection(served: Served) -> Iterator[sandbox.Host]:
+    """A connection to the host; kept afterwards unless its exchange was cut off."""
+    host = pool.take(served.host_key) or _connect(served)
+    try:
+        yield host
+    except (sandbox.ModelRaised, sandbox.ModelRefused, sandbox.NotLoaded):
+        pool.give_back(served.host_key, host)
+        raise
+    except BaseException:
+        host.close()
+        raise
+    pool.give_back(served.host_key, host)
+
+
+def _connect(served: Served) -> sandbox.Host:
+    return sandbox.Runner(settings.RUNNER_SOCKET).host(served.host_key, kind=served.host_kind)
+
+
+def _problem(error: sandbox.SandboxError) -> errors.InferenceError:
+    problem, retry_after = _PROBLEMS.get(type(error), (errors.BadReply, None))
+    return problem(error.reason, retry_after=retry_after)
+
+
+# What is not named here is a reply that makes no sense.
+_PROBLEMS: dict[type[sandbox.SandboxError], tuple[type[errors.InferenceError], int | None]] = {
+    sandbox.ModelRaised: (errors.ModelRaised, None),
+    sandbox.ModelRefused: (errors.ModelNotLoadable, 30),
+    sandbox.ChildTimedOut: (errors.ModelTimedOut, None),
+    sandbox.ChildDied: (errors.ModelCrashed, 5),
+    sandbox.RunnerUnavailable: (errors.RunnerUnavailable, 2),
+}

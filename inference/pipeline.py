@@ -1,0 +1,173 @@
+"""The hot path: from rows to an answer. Knows no HTTP."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from time import perf_counter_ns
+from typing import Any
+from uuid import UUID
+
+from inference import hosts, prediction_cache, prediction_log
+from inference.errors import InvalidInput, SpoolFull
+from inference.outputs import RowAnswer, to_answers
+from inference.prediction_log import Entry
+from mlplatform.foundation.errors import Problem
+from mlplatform.foundation.uuid7 import created_at, uuid7
+from registry.rows import Rows
+from registry.serving import Served
+from registry.signature import InvalidRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, as the log remembers it."""
+
+    user_id: UUID | None
+    api_key_id: UUID | None
+    request_id: str
+    source: str = "api"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """`probabilities` is None where the model has none; `cache` is HIT, MISS, PARTIAL or BYPASS."""
+
+    prediction_id: UUID
+    predictions: list[Any]
+    probabilities: list[Any] | None
+    cached_rows: int
+    cache: str
+    latency_us: int
+
+    @property
+    def cached(self) -> bool:
+        return self.cache == "HIT"
+
+
+def predict(
+    served: Served,
+    instances: Sequence[Any],
+    pointers: Sequence[str],
+    *,
+    caller: Caller,
+    use_cache: bool = True,
+) -> Answer:
+    """Check the rows, look them up, run the model on the others, log.
+
+    `pointers` say where in the request each instance is. With `use_cache`
+    false nothing is looked up; what is found out is remembered all the same.
+    A failure is logged too. Raises InvalidInput, what `hosts.predict` raises,
+    or SpoolFull.
+    """
+    started = perf_counter_ns()
+    entry = _entry(served, instances, caller)
+    with _failure_logged(entry, started):
+        rows = _checked(served, instances, pointers)
+        keys = prediction_cache.keys_for(served, served.signature.methods, rows)
+        found = prediction_cache.read(keys) if use_cache else None
+        answers = _completed(served, rows, keys, found)
+
+    answer = _answer(entry.id, answers, found, started)
+    outputs = {"predictions": answer.predictions}
+    if answer.probabilities is not None:
+        outputs["probabilities"] = answer.probabilities
+    prediction_log.append(
+        replace(
+            entry, cached_rows=answer.cached_rows, latency_us=answer.latency_us, outputs=outputs
+        )
+    )
+    return answer
+
+
+def _checked(served: Served, instances: Sequence[Any], pointers: Sequence[str]) -> Rows:
+    try:
+        return served.signature.to_rows(instances, pointers=pointers)
+    except InvalidRows as error:
+        detail = error.errors[0]["detail"]
+        if error.total > 1:
+            detail = f"{error.total} values do not fit, the first: {detail}"
+        raise InvalidInput(f"{detail}.", errors=error.errors, total_errors=error.total) from error
+
+
+def _completed(
+    served: Served, rows: Rows, keys: list[bytes], found: list[RowAnswer | None] | None
+) -> list[RowAnswer]:
+    """What was found, and the model's own answer for the rest."""
+    answers = list(found or [None] * rows.count)
+    missing = [index for index, answer in enumerate(answers) if answer is None]
+    if missing:
+        outputs = hosts.predict(served, rows.pick(missing), served.signature.methods)
+        fresh = to_answers(served.signature, outputs)
+        prediction_cache.write([keys[index] for index in missing], fresh)
+        for index, answer in zip(missing, fresh, strict=True):
+            answers[index] = answer
+    return answers
+
+
+def _answer(
+    prediction_id: UUID,
+    answers: list[RowAnswer],
+    found: list[RowAnswer | None] | None,
+    started: int,
+) -> Answer:
+    cached_rows = len(answers) - (found or []).count(None) if found else 0
+    with_probabilities = answers[0][1] is not None
+    return Answer(
+        prediction_id=prediction_id,
+        predictions=[prediction for prediction, _ in answers],
+        probabilities=[odds for _, odds in answers] if with_probabilities else None,
+        cached_rows=cached_rows,
+        cache=_cache_word(cached_rows, len(answers), found is not None),
+        latency_us=_microseconds_since(started),
+    )
+
+
+def _cache_word(cached_rows: int, rows: int, was_asked: bool) -> str:
+    if not was_asked:
+        return "BYPASS"
+    if cached_rows == rows:
+        return "HIT"
+    return "PARTIAL" if cached_rows else "MISS"
+
+
+def _entry(served: Served, instances: Sequence[Any], caller: Caller) -> Entry:
+    """The log line of a prediction that went well, but for what is not known yet."""
+    prediction_id = uuid7()
+    return Entry(
+        id=prediction_id,
+        ts=created_at(prediction_id),
+        organization_id=served.organization_id,
+        model_id=served.model_id,
+        version_id=served.version_id,
+        version_number=served.version_number,
+        user_id=caller.user_id,
+        api_key_id=caller.api_key_id,
+        request_id=caller.request_id,
+        source=caller.source,
+        rows=len(instances),
+        status="ok",
+        error_code="",
+        cached_rows=0,
+        latency_us=0,
+        inputs=instances,
+        outputs=None,
+    )
+
+
+@contextmanager
+def _failure_logged(entry: Entry, started: int) -> Iterator[None]:
+    try:
+        yield
+    except Problem as problem:
+        latency_us = _microseconds_since(started)
+        failed = replace(entry, status="error", error_code=problem.code, latency_us=latency_us)
+        try:
+            prediction_log.append(failed)
+        except SpoolFull:
+            # The caller gets no prediction, so none is lost; the cause matters more to them.
+            pass
+        raise
+
+
+def _microseconds_since(started: int) -> int:
+    return (perf_counter_ns() - started) // 1000

@@ -53,7 +53,7 @@ def columns_of(estimator: Any, names: list[str]) -> list[Column]:
     """One Column for each of `names`, the inputs of `estimator` in order."""
     columns = [Column(name) for name in names]
     # What cannot be followed stays an unremarkable float.
-    _attempt(_follow, estimator, list(columns))
+    attempt(_follow, estimator, list(columns))
     return columns
 
 
@@ -85,7 +85,8 @@ def _is_vectorizer(step: Any) -> bool:
     return hasattr(step, "build_analyzer") and hasattr(step, "ngram_range")
 
 
-def _attempt(action: Callable, *arguments: Any) -> Any:
+def attempt(action: Callable, *arguments: Any) -> Any:
+    """The answer, or None: a model that cannot be read there is not refused for it."""
     try:
         return action(*arguments)
     except Exception:
@@ -111,7 +112,7 @@ def _follow_pipeline(pipeline: Any, origins: Origins) -> Origins | None:
         if current is None:
             return None
         if _is_step(step) and step != "passthrough":
-            current = _attempt(_follow, step, current)
+            current = attempt(_follow, step, current)
     return current
 
 
@@ -124,7 +125,7 @@ def _follow_table(table: Any, origins: Origins) -> Origins | None:
         given = [origins[index] for index in indices]
         if _is_vectorizer(step) and given[0] is not None:
             given[0].dtype = "string"
-        made = _attempt(_follow, step, given)
+        made = attempt(_follow, step, given)
         put_out = None if made is None or put_out is None else put_out + made
     return put_out
 
@@ -134,7 +135,7 @@ def _follow_union(union: Any, origins: Origins) -> Origins | None:
     for _, step in union.transformer_list:
         if isinstance(step, str) and step == "drop":
             continue
-        made = _attempt(_follow, step, origins)
+        made = attempt(_follow, step, origins)
         put_out = None if made is None or put_out is None else put_out + made
     return put_out
 
@@ -264,7 +265,7 @@ def _follow_parts(step: Any, origins: Origins) -> None:
     for index, part in enumerate(np.ravel(np.asarray(parts, dtype=object))):
         given = origins if subsets is None else [origins[at] for at in subsets[index]]
         if part is not None:
-            _attempt(_follow, part, given)
+            attempt(_follow, part, given)
 
 
 _scaler = partial(_follow_scaler, center="mean_", scale="scale_")

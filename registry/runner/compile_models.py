@@ -225,6 +225,12 @@ def nearest_center(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
     return Answer(index=graph.argmax(scores))
 
 
+LINEAR_REGRESSORS = """
+    LinearRegression Ridge RidgeCV Lasso LassoCV LassoLars LassoLarsIC ElasticNet ElasticNetCV
+    Lars OrthogonalMatchingPursuit BayesianRidge ARDRegression HuberRegressor TheilSenRegressor
+    SGDRegressor QuantileRegressor MultiTaskLasso MultiTaskElasticNet
+"""
+
 MODELS: dict[type, Callable[[GraphBuilder, Any, Features], Answer]] = {
     linear_model.LogisticRegression: logistic,
     linear_model.LogisticRegressionCV: logistic,
@@ -247,13 +253,5 @@ MODELS: dict[type, Callable[[GraphBuilder, Any, Features], Answer]] = {
     naive_bayes.GaussianNB: gaussian_bayes,
     cluster.KMeans: nearest_center,
     cluster.MiniBatchKMeans: nearest_center,
-    **{
-        getattr(linear_model, name): linear_regression
-        for name in (
-            "LinearRegression Ridge RidgeCV Lasso LassoCV LassoLars LassoLarsIC ElasticNet"
-            " ElasticNetCV Lars OrthogonalMatchingPursuit BayesianRidge ARDRegression"
-            " HuberRegressor TheilSenRegressor SGDRegressor QuantileRegressor MultiTaskLasso"
-            " MultiTaskElasticNet"
-        ).split()
-    },
+    **{getattr(linear_model, name): linear_regression for name in LINEAR_REGRESSORS.split()},
 }

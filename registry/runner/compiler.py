@@ -22,6 +22,7 @@ from registry.runner.compile_models import Answer
 from registry.runner.facts import clean
 from registry.runner.graph_builder import ML_OPSET, OPSET, Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled
+from registry.runner.predictors import open_session
 from registry.runner.refusals import Refused
 from registry.runner.signature_reader import Reading
 
@@ -62,9 +63,6 @@ def compile_estimator(reading: Reading) -> Compiled:
 
 def _add(compiled: Compiled, precision: str, graph: bytes) -> None:
     gate.check(graph)
-    # Late: predictors import the gate as well.
-    from registry.runner.predictors import open_session
-
     open_session(graph)
     compiled.graphs.append(graph)
     compiled.precisions.append(precision)

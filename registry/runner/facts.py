@@ -59,12 +59,11 @@ def kind_of(estimator: Any) -> str:
         "outlier_detector": is_outlier_detector,
         "clusterer": is_clusterer,
     }
-    for kind, is_kind in kinds.items():
-        try:
-            if is_kind(estimator):
-                return kind
-        except Exception:
-            continue
+    try:
+        return next(kind for kind, is_kind in kinds.items() if is_kind(estimator))
+    except Exception:
+        # None of them, or an object without scikit-learn's tags.
+        pass
     return "classifier" if hasattr(estimator, "predict_proba") else "other"
 
 

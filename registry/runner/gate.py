@@ -11,9 +11,8 @@ from collections.abc import Iterable
 import onnx
 
 from registry.runner.gate_operators import check_operator, check_width
-from registry.runner.gate_tensors import Limits, check_tensor, constant_bytes
+from registry.runner.gate_tensors import Limits, check_tensor, constant_bytes, refuse
 from registry.runner.gate_widths import width_of
-from registry.runner.refusals import Refused
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_METADATA = 64 * 1024
@@ -34,21 +33,22 @@ INPUT_TYPES = (
     onnx.TensorProto.STRING,
 )
 
+STANDARD = """
+    Abs Add Ceil Clip CumSum Div Erf Exp Floor Log Max Mean Min Mod Mul Neg Pow Reciprocal Round
+    Sign Sqrt Sub Sum Gemm MatMul Relu Sigmoid Softmax Tanh StringNormalizer TfIdfVectorizer And
+    Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Where Xor ArgMax ArgMin
+    TopK ReduceL1 ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+    ReduceSumSquare Cast Concat Constant Expand Flatten Gather GatherElements GatherND Identity
+    Reshape ScatterElements Shape Slice Split Squeeze Transpose Unsqueeze LpNormalization
+"""
+MACHINE_LEARNING = """
+    ArrayFeatureExtractor Binarizer CategoryMapper DictVectorizer FeatureVectorizer Imputer
+    LabelEncoder LinearClassifier LinearRegressor Normalizer OneHotEncoder Scaler SVMClassifier
+    SVMRegressor TreeEnsembleClassifier TreeEnsembleRegressor ZipMap
+"""
 OPERATORS = {
-    "": frozenset(
-        "Abs Add Ceil Clip CumSum Div Erf Exp Floor Log Max Mean Min Mod Mul Neg Pow Reciprocal"
-        " Round Sign Sqrt Sub Sum Gemm MatMul Relu Sigmoid Softmax Tanh StringNormalizer"
-        " TfIdfVectorizer And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or"
-        " Where Xor ArgMax ArgMin TopK ReduceL1 ReduceL2 ReduceLogSumExp ReduceMax ReduceMean"
-        " ReduceMin ReduceProd ReduceSum ReduceSumSquare Cast Concat Constant Expand Flatten"
-        " Gather GatherElements GatherND Identity Reshape ScatterElements Shape Slice Split"
-        " Squeeze Transpose Unsqueeze LpNormalization".split()
-    ),
-    "ai.onnx.ml": frozenset(
-        "ArrayFeatureExtractor Binarizer CategoryMapper DictVectorizer FeatureVectorizer Imputer"
-        " LabelEncoder LinearClassifier LinearRegressor Normalizer OneHotEncoder Scaler"
-        " SVMClassifier SVMRegressor TreeEnsembleClassifier TreeEnsembleRegressor ZipMap".split()
-    ),
+    "": frozenset(STANDARD.split()),
+    "ai.onnx.ml": frozenset(MACHINE_LEARNING.split()),
 }
 
 
@@ -60,10 +60,6 @@ def check(graph: bytes) -> None:
     _check_interface(model.graph)
     _check_constants(model.graph)
     _check_nodes(model.graph)
-
-
-def refuse(reason: str) -> Refused:
-    return Refused("graph_refused", f"The graph is refused: {reason}.")
 
 
 def _check_bytes(graph: bytes) -> None:

@@ -7,10 +7,9 @@ import numpy as np
 import onnx
 from onnx import AttributeProto
 
-from registry.runner.gate_tensors import MAX_ELEMENTS, values_of
+from registry.runner.gate_tensors import MAX_ELEMENTS, refuse, values_of
 from registry.runner.gate_trees import check_trees
 from registry.runner.gate_widths import attributes_of
-from registry.runner.refusals import Refused
 
 MAX_INDEX = 5_000_000
 PLAIN_ATTRIBUTES = (
@@ -30,9 +29,9 @@ def check_operator(node: onnx.NodeProto, constants: Constants) -> None:
     seen = set()
     for attribute in node.attribute:
         if attribute.type not in PLAIN_ATTRIBUTES or attribute.ref_attr_name:
-            raise _refuse(f"{node.op_type} has an attribute that is a graph or a reference")
+            raise refuse(f"{node.op_type} has an attribute that is a graph or a reference")
         if attribute.name in seen:
-            raise _refuse(f"{node.op_type} has an attribute twice")
+            raise refuse(f"{node.op_type} has an attribute twice")
         seen.add(attribute.name)
     if node.op_type in CHECKS:
         CHECKS[node.op_type](node, attributes_of(node), constants)
@@ -44,32 +43,32 @@ def check_width(node: onnx.NodeProto, given: Sequence[int | None]) -> None:
     width = given[0] if given else None
     if node.op_type.startswith("TreeEnsemble"):
         if width is None:
-            raise _refuse("a tree reads a value of unknown width")
+            raise refuse("a tree reads a value of unknown width")
         used = attributes.get("nodes_featureids", [])
         if len(used) and not 0 <= min(used) <= max(used) < width:
-            raise _refuse("a tree reads a column that is not there")
+            raise refuse("a tree reads a column that is not there")
     if node.op_type == "Scaler" and width is not None:
         for name in ("offset", "scale"):
             if len(attributes.get(name, [0])) not in (1, width):
-                raise _refuse(f"the {name} of a scaler does not fit its input")
+                raise refuse(f"the {name} of a scaler does not fit its input")
 
 
 def _check_linear_classifier(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
     classes = _labels(attributes)
     weights, biases = attributes.get("coefficients", []), attributes.get("intercepts", [])
     if not classes or not len(weights) or len(weights) % classes:
-        raise _refuse("the coefficients of a linear classifier do not fit its classes")
+        raise refuse("the coefficients of a linear classifier do not fit its classes")
     if len(biases) not in (0, 1, classes):
-        raise _refuse("the intercepts of a linear classifier do not fit its classes")
+        raise refuse("the intercepts of a linear classifier do not fit its classes")
 
 
 def _check_linear_regressor(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
     targets = attributes.get("targets", 1)
     weights, biases = attributes.get("coefficients", []), attributes.get("intercepts", [])
     if not 0 < targets <= 10_000 or not len(weights) or len(weights) % targets:
-        raise _refuse("the coefficients of a linear regressor do not fit its targets")
+        raise refuse("the coefficients of a linear regressor do not fit its targets")
     if len(biases) not in (0, 1, targets):
-        raise _refuse("the intercepts of a linear regressor do not fit its targets")
+        raise refuse("the intercepts of a linear regressor do not fit its targets")
 
 
 def _check_svm_classifier(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
@@ -77,7 +76,7 @@ def _check_svm_classifier(node: Any, attributes: dict[str, Any], constants: Cons
     counts = list(attributes.get("vectors_per_class", []))
     total = sum(counts)
     if len(counts) != classes or classes < 2 or min(counts) < 0 or total == 0:
-        raise _refuse("the vectors of an SVM do not fit its classes")
+        raise refuse("the vectors of an SVM do not fit its classes")
     pairs = classes * (classes - 1) // 2
     sizes = {
         "coefficients": (classes - 1) * total,
@@ -85,52 +84,52 @@ def _check_svm_classifier(node: Any, attributes: dict[str, Any], constants: Cons
     }
     for name, size in sizes.items():
         if len(attributes.get(name, [])) != size:
-            raise _refuse(f"the {name} of an SVM do not fit its classes")
+            raise refuse(f"the {name} of an SVM do not fit its classes")
     for name in ("prob_a", "prob_b"):
         if len(attributes.get(name, [])) not in (0, pairs):
-            raise _refuse(f"the {name} of an SVM do not fit its classes")
+            raise refuse(f"the {name} of an SVM do not fit its classes")
     if len(attributes.get("support_vectors", [])) % total:
-        raise _refuse("the support vectors of an SVM are of different lengths")
+        raise refuse("the support vectors of an SVM are of different lengths")
     _check_kernel(attributes)
 
 
 def _check_svm_regressor(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
     count = attributes.get("n_supports", 0)
     if count < 1 or len(attributes.get("coefficients", [])) != count:
-        raise _refuse("the coefficients of an SVM do not fit its vectors")
+        raise refuse("the coefficients of an SVM do not fit its vectors")
     if len(attributes.get("support_vectors", [])) % count or len(attributes.get("rho", [])) != 1:
-        raise _refuse("the support vectors of an SVM are of different lengths")
+        raise refuse("the support vectors of an SVM are of different lengths")
     _check_kernel(attributes)
 
 
 def _check_kernel(attributes: dict[str, Any]) -> None:
     if len(attributes.get("kernel_params", [0, 0, 0])) != 3:
-        raise _refuse("an SVM's kernel has not three parameters")
+        raise refuse("an SVM's kernel has not three parameters")
 
 
 def _check_text(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
     counts, indexes = list(attributes.get("ngram_counts", [])), attributes.get("ngram_indexes", [])
     pool = max(len(attributes.get("pool_strings", [])), len(attributes.get("pool_int64s", [])))
     if counts != sorted(counts) or (counts and not 0 <= counts[0] <= counts[-1] <= pool):
-        raise _refuse("the n-grams of a text vectorizer are out of range")
+        raise refuse("the n-grams of a text vectorizer are out of range")
     if len(indexes) and not 0 <= min(indexes) <= max(indexes) <= MAX_INDEX:
-        raise _refuse("the indices of a text vectorizer are out of range")
+        raise refuse("the indices of a text vectorizer are out of range")
     if len(attributes.get("weights", [])) not in (0, len(indexes)):
-        raise _refuse("the weights of a text vectorizer do not fit its indices")
+        raise refuse("the weights of a text vectorizer do not fit its indices")
 
 
 def _check_extractor(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
     if node.input[1] in constants:
         indices = values_of(constants[node.input[1]])
         if indices.size == 0 or int(indices.min()) < 0 or int(indices.max()) > MAX_INDEX:
-            raise _refuse("an extractor's index is out of range")
+            raise refuse("an extractor's index is out of range")
 
 
 def _check_target_shape(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
     if len(node.input) > 1 and node.input[1] in constants:
         sizes = [abs(int(one)) for one in values_of(constants[node.input[1]]).ravel()]
         if len(sizes) > 8 or np.prod([max(one, 1) for one in sizes], dtype=float) > MAX_ELEMENTS:
-            raise _refuse(f"{node.op_type} makes a value that is too large")
+            raise refuse(f"{node.op_type} makes a value that is too large")
 
 
 def _check_divisor(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
@@ -138,7 +137,7 @@ def _check_divisor(node: Any, attributes: dict[str, Any], constants: Constants) 
     if len(node.input) > 1 and node.input[1] in constants:
         divisor = values_of(constants[node.input[1]])
         if divisor.dtype.kind in "iu" and np.isin(divisor, [0, -1]).any():
-            raise _refuse(f"{node.op_type} by zero")
+            raise refuse(f"{node.op_type} by zero")
 
 
 def _check_label_encoder(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
@@ -148,7 +147,7 @@ def _check_label_encoder(node: Any, attributes: dict[str, Any], constants: Const
         if name.startswith(("keys_", "values_")) and isinstance(value, list)
     }
     if len(sizes) > 1:
-        raise _refuse("a label encoder has more keys than values")
+        raise refuse("a label encoder has more keys than values")
 
 
 def _check_constant(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
@@ -160,10 +159,6 @@ def _check_constant(node: Any, attributes: dict[str, Any], constants: Constants)
 def _labels(attributes: dict[str, Any]) -> int:
     names = ("classlabels_ints", "classlabels_strings", "classlabels_int64s")
     return max(len(attributes.get(name, [])) for name in names)
-
-
-def _refuse(reason: str) -> Refused:
-    return Refused("graph_refused", f"The graph is refused: {reason}.")
 
 
 CHECKS: dict[str, Callable[[Any, dict[str, Any], Constants], None]] = {

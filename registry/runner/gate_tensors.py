@@ -18,6 +18,11 @@ class Limits:
     constant_bytes = 64 * 1024 * 1024
 
 
+def refuse(reason: str) -> Refused:
+    """The exception to raise: every rule of the gate ends in it."""
+    return Refused("graph_refused", f"The graph is refused: {reason}.")
+
+
 # Bytes of one element as raw data, and the field that holds it otherwise.
 ELEMENTS = {
     TensorProto.FLOAT: (4, "float_data"),
@@ -35,11 +40,11 @@ FIELDS = ("float_data", "double_data", "int32_data", "int64_data", "uint64_data"
 def check_tensor(tensor: onnx.TensorProto) -> None:
     """Raises Refused unless the tensor is whole, inside the file and of sane size."""
     if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
-        raise _refuse("a constant is kept outside the file")
+        raise refuse("a constant is kept outside the file")
     if tensor.HasField("segment"):
-        raise _refuse("a constant is cut into segments")
+        raise refuse("a constant is cut into segments")
     if tensor.data_type not in ELEMENTS:
-        raise _refuse("a constant has a type that is not allowed")
+        raise refuse("a constant has a type that is not allowed")
     _check_dimensions(list(tensor.dims))
     _check_content(tensor)
 
@@ -58,11 +63,11 @@ def values_of(tensor: onnx.TensorProto) -> np.ndarray:
 
 def _check_dimensions(dimensions: list[int]) -> None:
     if len(dimensions) > MAX_RANK:
-        raise _refuse("a constant has too many dimensions")
+        raise refuse("a constant has too many dimensions")
     if any(not 0 <= one <= MAX_DIMENSION for one in dimensions):
-        raise _refuse("a constant has a dimension out of range")
+        raise refuse("a constant has a dimension out of range")
     if math.prod(dimensions) > MAX_ELEMENTS:
-        raise _refuse("a constant has too many elements")
+        raise refuse("a constant has too many elements")
 
 
 def _check_content(tensor: onnx.TensorProto) -> None:
@@ -78,8 +83,4 @@ def _check_content(tensor: onnx.TensorProto) -> None:
     else:
         is_whole = count == 0
     if not is_whole:
-        raise _refuse("a constant's content does not fit its dimensions")
-
-
-def _refuse(reason: str) -> Refused:
-    return Refused("graph_refused", f"The graph is refused: {reason}.")
+        raise refuse("a constant's content does not fit its dimensions")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from registry.runner.gate_tensors import check_tensor, values_of
+from registry.runner.gate_tensors import check_tensor, refuse, values_of
 from registry.runner.refusals import Refused
 
 MODES = frozenset(
@@ -129,4 +129,4 @@ def _numbers(attributes: dict[str, Any], name: str) -> Any:
 
 
 def _refuse(reason: str) -> Refused:
-    return Refused("graph_refused", f"The graph is refused: a tree ensemble {reason}.")
+    return refuse(f"a tree ensemble {reason}")

@@ -9,18 +9,16 @@ import onnx
 
 Widths = Sequence[int | None]
 
-SAME_AS_FIRST = frozenset(
-    "Cast Identity Abs Neg Sqrt Exp Log Sigmoid Tanh Relu Softmax IsNaN Not Round Floor Ceil Sign"
-    " Erf Reciprocal Clip Normalizer Scaler Imputer LabelEncoder Binarizer LpNormalization".split()
-)
-BROADCAST = frozenset(
-    "Add Sub Mul Div Pow Max Min Sum Mean And Or Xor Equal Greater GreaterOrEqual Less"
-    " LessOrEqual Where Mod".split()
-)
-REDUCTIONS = frozenset(
-    "ReduceSum ReduceMean ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceLogSumExp ReduceProd"
-    " ReduceSumSquare ArgMax ArgMin".split()
-)
+_SAME_AS_FIRST = """
+    Cast Identity Abs Neg Sqrt Exp Log Sigmoid Tanh Relu Softmax IsNaN Not Round Floor Ceil Sign
+    Erf Reciprocal Clip Normalizer Scaler Imputer LabelEncoder Binarizer LpNormalization
+"""
+SAME_AS_FIRST = frozenset(_SAME_AS_FIRST.split())
+_BROADCAST = """
+    Add Sub Mul Div Pow Max Min Sum Mean And Or Xor Equal Greater GreaterOrEqual Less
+    LessOrEqual Where Mod
+"""
+BROADCAST = frozenset(_BROADCAST.split())
 
 
 def width_of(

@@ -16,32 +16,33 @@ from registry.runner.refusals import Refused
 # Walking is pure Python: a few seconds at most, whatever the file holds.
 MAX_OPCODES = 2_000_000
 
-DENIED_MODULES = frozenset(
-    "os posix nt subprocess _posixsubprocess socket _socket socketserver ssl pty sys ctypes _ctypes"
-    " shutil importlib imp runpy code codeop pdb bdb webbrowser antigravity urllib http requests"
-    " httpx aiohttp ftplib smtplib telnetlib imaplib poplib nntplib xmlrpc multiprocessing"
-    " concurrent threading _thread signal asyncio timeit cProfile profile trace pydoc pkgutil"
-    " zipimport tempfile fileinput platform sysconfig site pip ensurepip setuptools distutils venv"
-    " mmap resource fcntl sqlite3 dbm shelve pickle _pickle marshal gc faulthandler"
-    " django registry mlplatform _io".split()
-)
+_MODULES = """
+    os posix nt subprocess _posixsubprocess socket _socket socketserver ssl pty sys ctypes
+    _ctypes shutil importlib imp runpy code codeop pdb bdb webbrowser antigravity urllib http
+    requests httpx aiohttp ftplib smtplib telnetlib imaplib poplib nntplib xmlrpc
+    multiprocessing concurrent threading _thread signal asyncio timeit cProfile profile trace
+    pydoc pkgutil zipimport tempfile fileinput platform sysconfig site pip ensurepip setuptools
+    distutils venv mmap resource fcntl sqlite3 dbm shelve pickle _pickle marshal gc faulthandler
+    django registry mlplatform _io
+"""
+DENIED_MODULES = frozenset(_MODULES.split())
+_BUILTINS = """
+    eval exec execfile compile open open_code __import__ input breakpoint globals locals vars
+    delattr setattr
+"""
 DENIED_NAMES = frozenset(
-    f"{module}.{name}"
-    for module in ("builtins", "__builtin__", "io")
-    for name in (
-        "eval exec execfile compile open open_code __import__ input breakpoint globals locals"
-        " vars delattr setattr".split()
-    )
+    f"{module}.{name}" for module in ("builtins", "__builtin__", "io") for name in _BUILTINS.split()
 )
 # A cloudpickle of a lambda builds a plain stream or two; these few are harmless.
 ALLOWED_NAMES = frozenset({"_io.BytesIO", "_io.StringIO"})
 
-DENIED_EVENTS = (
-    "os.system os.exec os.fork os.forkpty os.posix_spawn os.spawn os.startfile os.kill os.putenv"
-    " os.remove os.rename os.rmdir os.mkdir os.chmod os.chown os.link os.symlink os.truncate"
-    " subprocess.Popen shutil.rmtree pty.spawn webbrowser.open signal.pthread_kill"
-    " _thread.start_new_thread"
-).split()
+_EVENTS = """
+    os.system os.exec os.fork os.forkpty os.posix_spawn os.spawn os.startfile os.kill os.putenv
+    os.remove os.rename os.rmdir os.mkdir os.chmod os.chown os.link os.symlink os.truncate
+    subprocess.Popen shutil.rmtree pty.spawn webbrowser.open signal.pthread_kill
+    _thread.start_new_thread
+"""
+DENIED_EVENTS = frozenset(_EVENTS.split())
 DENIED_EVENT_GROUPS = ("socket.", "ctypes.", "ftplib.", "http.", "smtplib.", "urllib.")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from registry.rows import Block, Rows
-from registry.runner.columns import Column, columns_of, takes_text, unwrapped
+from registry.runner.columns import Column, attempt, columns_of, takes_text, unwrapped
 from registry.runner.facts import clean, plain
 from registry.runner.predictors import EstimatorPredictor
 from registry.runner.refusals import Refused
@@ -151,10 +151,7 @@ def _made_up(width: int) -> list[str]:
 
 def _attribute(estimator: Any, name: str) -> Any:
     for candidate in (estimator, unwrapped(estimator)):
-        try:
-            found = getattr(candidate, name, None)
-        except Exception:
-            continue
+        found = attempt(getattr, candidate, name, None)
         if found is not None:
             return found
     return None

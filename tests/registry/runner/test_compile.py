@@ -1,0 +1,106 @@
+"""Compiled graphs against the estimators themselves, float64 rows and split points included."""
+
+import numpy as np
+import pytest
+from sklearn import linear_model
+
+from tests import artifacts
+from tests.registry.runner.reading import inspect, load, matrix, mixed
+
+NOT_COMPILED = {"neighbors"}
+
+
+def neighbours_of_splits(report: dict, rows: np.ndarray) -> np.ndarray:
+    """Rows with one value moved onto a threshold, or next to it in float64 and float32."""
+    moved = []
+    for column, hint in enumerate(report["hints"]):
+        for split in hint["splits"][:12]:
+            narrow = np.float32(split)
+            values = [split, np.nextafter(split, np.inf), np.nextafter(split, -np.inf)]
+            values += [np.nextafter(narrow, np.float32(side)) for side in (np.inf, -np.inf)]
+            for value in [*values, narrow]:
+                row = rows[len(moved) % len(rows)].copy()
+                row[column] = value
+                moved.append(row)
+    return np.array([*rows, *moved])
+
+
+def assert_same(report: dict, answer: dict, expected: dict) -> None:
+    if report["signature"]["outputs"]["predict"]["dtype"] == "float":
+        np.testing.assert_allclose(answer["predict"], expected["predict"], rtol=1e-5)
+    else:
+        assert np.array_equal(answer["predict"], expected["predict"])
+    if "predict_proba" in expected:
+        np.testing.assert_allclose(
+            answer["predict_proba"], expected["predict_proba"], rtol=1e-5, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("name", sorted(set(artifacts.NUMERIC) - NOT_COMPILED))
+def test_a_graph_answers_as_its_estimator(name):
+    model = artifacts.fitted(name)
+    report, graphs = inspect(artifacts.dump(model))
+    rows = neighbours_of_splits(report, artifacts.held_out(name))
+    expected = {method: getattr(model, method)(rows) for method in report["methods"]}
+
+    answer = load(graphs[0], report["signature"], "onnx").predict(matrix(rows), report["methods"])
+
+    assert report["graphs"] == [{"precision": "float64"}]
+    assert_same(report, answer, expected)
+
+
+@pytest.mark.parametrize("name", sorted(artifacts.NUMERIC))
+def test_the_estimator_answers_as_itself(name):
+    model, rows = artifacts.fitted(name), artifacts.held_out(name)
+    content = artifacts.dump(model)
+    report, _ = inspect(content)
+
+    answer = load(content, report["signature"]).predict(matrix(rows), report["methods"])
+
+    assert np.array_equal(answer["predict"], model.predict(rows))
+
+
+def test_strings_and_missing_values():
+    table, _ = artifacts.people()
+    table = table[200:].copy()
+    table.loc[table.index[0], "city"] = "Atlantis"
+    model = artifacts.fitted_mixed()
+    report, graphs = inspect(artifacts.dump(model))
+
+    answer = load(graphs[0], report["signature"], "onnx").predict(mixed(table), report["methods"])
+
+    assert answer["predict"] == model.predict(table).tolist()
+    np.testing.assert_allclose(answer["predict_proba"], model.predict_proba(table), rtol=1e-9)
+
+
+@pytest.mark.parametrize("labels", [[False, True], [0.0, 1.0], ["a", "b"], [-3, 7]])
+def test_labels_keep_their_type(labels):
+    rows = np.array([[0.0], [1.0], [2.0], [3.0]])
+    target = np.array(labels)[[0, 0, 1, 1]]
+    model = linear_model.LogisticRegression().fit(rows, target)
+    report, graphs = inspect(artifacts.dump(model))
+
+    answer = load(graphs[0], report["signature"], "onnx").predict(matrix(rows), ["predict"])
+
+    assert np.asarray(answer["predict"]).tolist() == target.tolist()
+    assert report["signature"]["outputs"]["predict_proba"] == {"classes": [labels]}
+
+
+def test_it_says_why_a_model_is_not_compiled():
+    report, graphs = inspect(artifacts.dump(artifacts.fitted("neighbors")))
+
+    assert graphs == []
+    assert report["graphs"] == []
+    assert report["not_compiled"] == (
+        "Served as uploaded: there is no exact graph for KNeighborsClassifier."
+    )
+
+
+def test_a_row_with_a_missing_value_takes_the_same_branch():
+    model, rows = artifacts.fitted("histogram"), artifacts.held_out("histogram").copy()
+    rows[::3, 0] = np.nan
+    report, graphs = inspect(artifacts.dump(model))
+
+    answer = load(graphs[0], report["signature"], "onnx").predict(matrix(rows), ["predict"])
+
+    assert np.array_equal(answer["predict"], model.predict(rows))

@@ -34,6 +34,7 @@ def own_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Every test process has its own Redis database and data folder."""
     folder = tmp_path_factory.mktemp("data")
     cache_url = f"{settings.CACHE_URL.split('?')[0]}?db={4 + worker_number()}"
+    (folder / "static").mkdir()
     storages = {
         "default": {**settings.STORAGES["default"], "OPTIONS": {"location": folder / "storage"}},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -44,6 +45,7 @@ def own_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         CACHES=caches,
         STORAGES=storages,
         DATA_DIR=folder,
+        STATIC_ROOT=folder / "static",
         SPOOL_DIR=folder / "spool",
         ARTIFACT_CACHE_DIR=folder / "artifact-cache",
         DRAIN_FLAG=folder / "draining",

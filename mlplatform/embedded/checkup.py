@@ -1,12 +1,10 @@
 """`run.py doctor`: each thing the platform needs, with a tick or its cause and fix."""
 
-import json
 import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from mlplatform.embedded import binaries, machine, packages
+from mlplatform.embedded import binaries, machine, packages, runner
 from mlplatform.embedded.console import Trouble, verdict
 from mlplatform.embedded.environment import Address
 from mlplatform.embedded.places import LONGEST_SOCKET_FOLDER, PROJECT, Data, can_write, is_root
@@ -116,17 +114,13 @@ def _port(data: Data, address: Address) -> str:
 def _running(data: Data) -> str:
     if not data.is_running():
         return "not running"
-    sockets = data.state().get("sockets", "")
-    status = _runner_status(Path(sockets) / "runner" / "runner.sock")
-    return f"running; the runner's fences: {json.dumps(status.get('fences', {}))}"
-
-
-def _runner_status(path: Path) -> dict:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
-        control.settimeout(5)
-        try:
-            control.connect(str(path))
-            control.sendall(json.dumps({"op": "status"}).encode())
-            return json.loads(control.recv(1_000_000))
-        except (OSError, ValueError) as error:
-            raise Trouble(f"The runner does not answer: {error}.", fix="see runner.log") from error
+    socket = Path(data.state().get("sockets", "")) / "runner" / "runner.sock"
+    found = runner.status(socket)
+    if found is None:
+        raise Trouble("The runner does not answer.", fix=f"see {data.logs / 'runner.log'}")
+    if not found.get("fences", {}).get("complete"):
+        raise Trouble(
+            f"The runner answers, but {runner.describe(found)}.",
+            fix="allow seccomp and user-owned processes (containers: the default profiles do)",
+        )
+    return f"running; the runner answers and {runner.describe(found)}"

@@ -4,7 +4,7 @@ Nothing may outlive the launcher, however it ends. Three things see to that:
 - the keeper (it runs this module's Supervisor) is a process beside run.py and holds the reading end
   of a pipe; run.py's death, even by kill -9, is its end of file, and the keeper stops everything;
 - each child has a process group, so that its own children are killed with it;
-- on Linux the kernel signals each child when the keeper itself dies.
+- the kernel signals each child when the keeper itself dies.
 """
 
 import ctypes
@@ -12,7 +12,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -230,10 +229,8 @@ def _popen(program: Program, **files: object) -> subprocess.Popen:
     )
 
 
-def die_with(number: signal.Signals) -> Callable[[], None] | None:
-    """What a child calls so that the kernel sends it `number` when its parent dies; Linux only."""
-    if sys.platform != "linux":
-        return None
+def die_with(number: signal.Signals) -> Callable[[], None]:
+    """What a child calls so that the kernel sends it `number` when its parent dies."""
     parent = os.getpid()
 
     def ask_kernel() -> None:
@@ -279,9 +276,7 @@ def ending(code: int | None) -> str:
 
 
 def _has_ended(process: subprocess.Popen) -> bool:
-    """Whether it ended; not reaped yet where the system can tell (macOS: from Python 3.13)."""
-    if not hasattr(os, "waitid"):
-        return process.poll() is not None
+    """Whether it ended. It is not reaped yet."""
     flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
     return os.waitid(os.P_PID, process.pid, flags) is not None
 
@@ -289,8 +284,8 @@ def _has_ended(process: subprocess.Popen) -> bool:
 def _signal_group(group: int, number: signal.Signals) -> None:
     try:
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass  # nobody is left in it; macOS answers EPERM for a group of the dead
+    except ProcessLookupError:
+        pass  # nobody is left in it
 
 
 def _signal_process(pid: int, number: signal.Signals) -> None:

@@ -53,9 +53,10 @@ def _serve(supervisor: Supervisor, data: Data, venv: Path, address: Address, dem
     platform.migrate()
     platform.collect_static()
     web = platform.start_web()
-    platform.start_background()
     platform.wait_for_runner(runner)
     platform.wait_for_web(web)
+    # Afterwards: on a small machine they would keep the web process waiting for a core.
+    platform.start_background()
     if demo:
         first_start.make_demo(platform)
     data.remember(url=address.url)
@@ -200,7 +201,7 @@ def _run_tests(supervisor: Supervisor, data: Data, venv: Path, arguments: list[s
     platform = Platform(data, venv, Address("127.0.0.1", 8000), supervisor, throw_away=True)
     runner = platform.start_runner()
     platform.start_stores()
-    platform.collect_static()
+    (data.folder / "static").mkdir()  # collected files are not needed, the folder is looked for
     platform.wait_for_runner(runner)
     cores = str(max(2, min(8, os.cpu_count() or 2)))
     argv = [packages.python(venv), "-m", "pytest", "-n", cores, "--dist", "loadgroup", *arguments]

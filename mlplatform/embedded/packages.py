@@ -33,7 +33,7 @@ CAUSES = (
     (
         "No matching distribution found",
         "A package has no ready-made wheel for this Python and machine",
-        "use Python 3.11 to 3.13 on x86_64 or arm64 with glibc 2.28 or newer, or macOS 13 or newer",
+        "use Python 3.11 to 3.13 on x86_64 or aarch64 with glibc 2.28 or newer",
     ),
 )
 

@@ -8,7 +8,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from mlplatform.embedded.console import Trouble
 
 PROJECT = Path(__file__).resolve().parents[2]
 MARKER = ".mlplatform"
-# A socket's path may have 107 bytes on Linux, 103 on macOS; this is the longest name we add.
-LONGEST_SOCKET_FOLDER = 103 - len("/postgres/.s.PGSQL.5432.lock")
+# A socket's path may have 107 bytes; this is the longest name we add.
+LONGEST_SOCKET_FOLDER = 107 - len("/postgres/.s.PGSQL.5432.lock")
 
 
 def is_root() -> bool:
@@ -176,13 +175,3 @@ def write_private(path: Path, text: str) -> None:
 
 def can_write(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
-
-
-def socket_answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(1)
-        try:
-            client.connect(str(path))
-        except OSError:
-            return False
-        return True

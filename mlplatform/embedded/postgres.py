@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from mlplatform.embedded.console import Trouble
 from mlplatform.embedded.places import Data, make_private, server_account, write_private
 
 USER = DATABASE = "mlplatform"
-LOCALE = "C.UTF-8" if sys.platform == "linux" else "C"
+LOCALE = "C.UTF-8"  # a fresh machine may have no other
 SETTINGS = {
     "listen_addresses": "",  # no TCP: nothing to clash with, nothing to firewall
     "max_connections": "100",

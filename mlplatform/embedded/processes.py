@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mlplatform.embedded import environment, packages
+from mlplatform.embedded import environment, packages, runner
 from mlplatform.embedded.children import Child, Program, Supervisor
 from mlplatform.embedded.console import step
 from mlplatform.embedded.environment import Address
-from mlplatform.embedded.places import PROJECT, Data, make_private, socket_answers, sockets_for
+from mlplatform.embedded.places import PROJECT, Data, make_private, sockets_for
 from mlplatform.embedded.postgres import Cluster, cluster_for
 from mlplatform.embedded.valkey import Store, store_for
 
@@ -86,12 +86,15 @@ class Platform:
         return self.supervisor.start(program)
 
     def wait_for_runner(self, child: Child) -> None:
-        with step("runner, which alone opens models"):
+        with step("runner, which alone opens models") as current:
             self.supervisor.until(
-                lambda: self.runner_socket.exists() and socket_answers(self.runner_socket),
+                lambda: (
+                    self.runner_socket.exists() and runner.status(self.runner_socket) is not None
+                ),
                 child=child,
                 within=90,
             )
+            current.label = f"runner: {runner.describe(runner.status(self.runner_socket) or {})}"
 
     def migrate(self) -> None:
         with step("database migrations"):

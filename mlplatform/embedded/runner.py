@@ -1,0 +1,28 @@
+"""Asking the runner how it is, over its control socket (registry/runner/requests.py)."""
+
+import json
+import socket
+from pathlib import Path
+
+
+def status(path: Path) -> dict | None:
+    """The runner's status; None while it does not answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+        control.settimeout(5)
+        try:
+            control.connect(str(path))
+            control.sendall(b'{"op": "status"}')
+            return json.loads(control.recv(1_000_000))
+        except (OSError, ValueError):
+            return None
+
+
+def describe(found: dict) -> str:
+    """One line on the sandbox: complete, or which fences are missing."""
+    fences = found.get("fences", {})
+    if fences.get("allowed_incomplete"):
+        return "its sandbox has gaps, which is allowed here"
+    if fences.get("complete"):
+        return "its sandbox is complete"
+    gaps = ", ".join(fences.get("broken", {})) or "seccomp"
+    return f"its sandbox has gaps ({gaps}), so it opens no models"

@@ -72,9 +72,14 @@ def takes_text(estimator: Any) -> bool:
 
 def unwrapped(estimator: Any) -> Any:
     """The fitted estimator inside a search, threshold or frozen wrapper."""
-    attribute = WRAPPERS.get(type(estimator).__name__, "best_estimator_")
-    inner = getattr(estimator, attribute, None)
+    inner = unwrapped_once(estimator)
     return estimator if inner is None else unwrapped(inner)
+
+
+def unwrapped_once(estimator: Any) -> Any:
+    """What `estimator` wraps, or None when it is no wrapper."""
+    attribute = WRAPPERS.get(type(estimator).__name__, "best_estimator_")
+    return getattr(estimator, attribute, None)
 
 
 def _is_step(step: Any) -> bool:
@@ -237,6 +242,11 @@ def _follow_tree(step: Any, origins: Origins) -> None:
 
 
 def _follow_histogram_trees(step: Any, origins: Origins) -> None:
+    if getattr(step, "_preprocessor", None) is not None:
+        # Trained on categories: the encoder inside knows them.
+        given = [origins[at] for at in np.flatnonzero(step.is_categorical_)]
+        _follow_encoder(step._preprocessor.named_transformers_["encoder"], given)
+        return
     for trees in step._predictors:
         for tree in trees:
             nodes = tree.nodes

@@ -16,7 +16,7 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
 from registry.runner import compile_ensembles, compile_models, gate
-from registry.runner.columns import takes_text, unwrapped
+from registry.runner.columns import takes_text, unwrapped_once
 from registry.runner.compile_columns import TRANSFORMERS, select
 from registry.runner.compile_models import Answer
 from registry.runner.facts import clean
@@ -78,7 +78,7 @@ def _reason(error: Exception) -> str:
 
 def compile_exactly(reading: Reading) -> bytes:
     """Our own float64 graph. Raises NotCompiled where there is none."""
-    estimator = unwrapped(_plain(reading.predictor.estimator))
+    estimator = _plain(reading.predictor.estimator)
     if takes_text(estimator):
         raise NotCompiled("text vectorizers")
     graph = GraphBuilder()
@@ -87,9 +87,14 @@ def compile_exactly(reading: Reading) -> bytes:
 
 
 def _plain(estimator: Any) -> Any:
-    if type(estimator).__name__ in UNSERVED:
-        raise NotCompiled(f"{type(estimator).__name__}, whose labels follow its own threshold")
-    return estimator
+    """Inside all wrappers. Raises NotCompiled for one that changes the answers."""
+    name = type(estimator).__name__
+    if name in UNSERVED:
+        raise NotCompiled(f"{name}, whose labels follow its own threshold")
+    if name == "TransformedTargetRegressor" and (estimator.func or estimator.transformer):
+        raise NotCompiled("a regressor whose target was transformed")
+    inner = unwrapped_once(estimator)
+    return estimator if inner is None else _plain(inner)
 
 
 def _inputs(graph: GraphBuilder, reading: Reading) -> Features:
@@ -131,7 +136,7 @@ def _labels(estimator: Any) -> Any:
 
 
 def _compile_model(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
-    model = unwrapped(_plain(model))
+    model = _plain(model)
     kind = type(model)
     if hasattr(model, "steps"):
         *steps, (_, last) = model.steps
@@ -207,7 +212,7 @@ def _convert_float(reading: Reading) -> bytes:
 
 def _convert(reading: Reading, number: type) -> bytes:
     """skl2onnx's graph, its outputs named as ours. Raises what the converter raises."""
-    estimator = unwrapped(_plain(reading.predictor.estimator))
+    estimator = _plain(reading.predictor.estimator)
     options = {id(estimator): {"zipmap": False}} if "predict_proba" in reading.methods else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 from sklearn import linear_model
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import GridSearchCV
 
+from registry.rows import Rows
 from tests import artifacts
 from tests.registry.runner.reading import inspect, load, matrix, mixed
 
@@ -104,3 +108,44 @@ def test_a_row_with_a_missing_value_takes_the_same_branch():
     answer = load(graphs[0], report["signature"], "onnx").predict(matrix(rows), ["predict"])
 
     assert np.array_equal(answer["predict"], model.predict(rows))
+
+
+def test_a_transformed_target_is_not_forgotten():
+    rows, target = artifacts.data("diabetes")
+    model = TransformedTargetRegressor(
+        linear_model.LinearRegression(), func=np.log1p, inverse_func=np.expm1
+    ).fit(rows, target)
+    search = GridSearchCV(model, {"regressor__fit_intercept": [True]}).fit(rows, target)
+
+    for one in (model, search):
+        report, graphs = inspect(artifacts.dump(one))
+
+        assert graphs == []
+        assert "target was transformed" in report["not_compiled"]
+
+
+def test_a_search_answers_with_its_best_estimator():
+    rows, target = artifacts.data("iris")
+    search = GridSearchCV(linear_model.LogisticRegression(max_iter=500), {"C": [0.1, 1]})
+    search.fit(rows, target)
+    report, graphs = inspect(artifacts.dump(search))
+
+    answer = load(graphs[0], report["signature"], "onnx").predict(matrix(rows), ["predict"])
+
+    assert np.array_equal(answer["predict"], search.predict(rows))
+
+
+def test_categories_of_a_data_frame():
+    table, target = artifacts.people()
+    table = table[["age", "city"]].astype({"city": "category"})
+    model = HistGradientBoostingClassifier(max_iter=5).fit(table, target)
+    content = artifacts.dump(model)
+    report, graphs = inspect(content)
+    cities = [None if one != one else one for one in table["city"]]
+    rows = Rows([table[["age"]].to_numpy(), cities], len(table))
+
+    answer = load(content, report["signature"]).predict(rows, ["predict"])
+
+    assert graphs == []
+    assert report["signature"]["inputs"][1]["categories"] == ["Bergen", "Oslo", "Rome"]
+    assert answer["predict"] == model.predict(table).tolist()

@@ -10,12 +10,14 @@ from registry.runner.signature_reader import plain_labels
 MAX_SPLITS = 64
 
 
-def hints_of(columns: list[Column]) -> list[dict[str, Any]]:
-    """One hint an input; every number finite."""
-    return [_hint(column) for column in columns]
+def hints_of(columns: list[Column], inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One hint an input (of the signature); every number finite."""
+    return [_hint(column, one["unseen"]) for column, one in zip(columns, inputs, strict=True)]
 
 
-def _hint(column: Column) -> dict[str, Any]:
+def _hint(column: Column, unseen: str) -> dict[str, Any]:
+    if column.categories and column.dtype == "float":
+        return _numeric_categories(column.categories, unseen)
     if column.categories is not None:
         return {"categories": plain_labels(column.categories)}
     if column.dtype == "boolean":
@@ -25,6 +27,17 @@ def _hint(column: Column) -> dict[str, Any]:
     splits = _splits(column.thresholds)
     center, scale = _center_and_scale(column, splits)
     return {"center": center, "scale": scale, "splits": splits}
+
+
+def _numeric_categories(categories: list[float], unseen: str) -> dict[str, Any]:
+    """Numbers that are categories: `values` to choose from, and a spread around one.
+
+    Where others are an error the spread is too small to leave the category.
+    """
+    numbers = [float(one) for one in categories]
+    center = next((one for one in numbers if one), 0.0)
+    scale = 1e-300 if unseen == "error" else 1.0
+    return {"center": center, "scale": scale, "splits": [], "values": numbers}
 
 
 def _splits(thresholds: list[float]) -> list[float]:

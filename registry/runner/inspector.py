@@ -37,7 +37,7 @@ def inspect(file: BinaryIO, *, fmt: str) -> tuple[dict[str, Any], list[bytes]]:
         ),
         "scan": {"imports": [clean(name) for name in opened.imports[:MAX_IMPORTS]]},
         "signature": reading.signature,
-        "hints": hints_of(reading.columns),
+        "hints": hints_of(reading.columns, reading.signature["inputs"]),
         "methods": reading.methods,
         "graphs": [{"precision": precision} for precision in compiled.precisions],
         "not_compiled": compiled.reason,

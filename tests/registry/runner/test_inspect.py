@@ -226,3 +226,19 @@ def test_inputs_that_nothing_is_known_of_are_numbered():
 
     assert [one["name"] for one in report["signature"]["inputs"]] == ["x0", "x1"]
     assert answer["predict"] == pytest.approx([1.0])
+
+
+def test_numbers_that_are_categories_are_hinted_as_such():
+    model = make_pipeline(preprocessing.OneHotEncoder(), linear_model.LogisticRegression())
+    model.fit([[10, 0.5], [20, 1.5], [10, 0.5]], [0, 1, 0])
+
+    report, _ = inspect(artifacts.dump(model))
+
+    assert report["signature"]["inputs"][0]["categories"] == [10.0, 20.0]
+    assert report["signature"]["inputs"][0]["unseen"] == "error"
+    assert report["hints"][0] == {
+        "center": 10.0,
+        "scale": 1e-300,
+        "splits": [],
+        "values": [10.0, 20.0],
+    }

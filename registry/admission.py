@@ -7,7 +7,7 @@ compared two of them ourselves.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -22,12 +22,21 @@ from registry.errors import RegistryProblem
 from registry.models import CHAMPION, ModelVersion
 from registry.parity import Parity
 from registry.rows import Rows
-from registry.sandbox import Host, Inspection, Runner, RunnerUnavailable, SandboxError
+from registry.sandbox import (
+    Host,
+    Inspection,
+    ModelRaised,
+    Runner,
+    RunnerUnavailable,
+    SandboxError,
+)
 from registry.signature import InvalidSignature, Signature
 
 logger = structlog.get_logger(__name__)
 
 TIMED_ROWS = 15
+# With fewer rows answered by the original, a graph's likeness would prove too little.
+LEAST_ROWS = 30
 
 
 @dataclass(frozen=True)
@@ -132,7 +141,9 @@ def judge(
     finally:
         host.close()
     found = Parity(rows.count, None, 0.0, inspection.report.get("not_compiled") or "not compiled")
-    for graph in inspection.graphs:
+    if rows.count < LEAST_ROWS:
+        found = replace(found, reason="the model answered too few of our rows to compare a graph")
+    for graph in inspection.graphs if rows.count >= LEAST_ROWS else ():
         digest = artifacts.digest_of([graph])
         found, graph_seconds = _try_graph(runner, digest, graph, signature, rows, original)
         if found.holds:
@@ -153,16 +164,30 @@ def _load(host: Host, digest: str, file: BinaryIO, fmt: str, signature: Signatur
 def _answers(
     host: Host, digest: str, signature: Signature, hints: probe_rows.Hints
 ) -> tuple[Rows, dict[str, Any]]:
-    """Probe rows and the original's answer; fewer and tamer rows if it refuses the first."""
+    """Probe rows and the original's answer; only those it answers, if it refuses some."""
     deadline = settings.ADMISSION_DEADLINE_SECONDS
+    rows = probe_rows.make_rows(signature, hints)
     try:
-        rows = probe_rows.make_rows(signature, hints)
         return rows, host.predict(digest, rows, signature.methods, deadline=deadline)
-    except SandboxError as error:
-        if error.code != "model_raised":
-            raise
-    rows = probe_rows.typical_row(signature, hints)
+    except ModelRaised:
+        rows = _those_it_answers(host, digest, signature, rows)
+    rows = rows if rows.count else probe_rows.typical_row(signature, hints)
     return rows, host.predict(digest, rows, signature.methods, deadline=deadline)
+
+
+def _those_it_answers(host: Host, digest: str, signature: Signature, rows: Rows) -> Rows:
+    answered = []
+    ends_at = time.monotonic() + settings.ADMISSION_DEADLINE_SECONDS
+    for index in range(rows.count):
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            host.predict(digest, rows.pick([index]), signature.methods, deadline=left)
+            answered.append(index)
+        except ModelRaised:
+            pass  # no row for a comparison; what the model says of it is the caller's matter later
+    return rows.pick(answered)
 
 
 def _try_graph(
@@ -195,7 +220,7 @@ def _seconds_a_row(host: Host, digest: str, rows: Rows, signature: Signature) ->
     """Median of single rows, the exchange with the child included."""
     taken = []
     for index in range(min(TIMED_ROWS, rows.count)):
-        row = probe_rows.row_at(rows, index)
+        row = rows.pick([index])
         started = time.perf_counter()
         host.predict(digest, row, signature.methods, deadline=settings.PREDICT_DEADLINE_SECONDS)
         taken.append(time.perf_counter() - started)
@@ -213,7 +238,7 @@ def _report(found: Parity, seconds: float, graph_seconds: float | None) -> dict[
 def _golden(signature: Signature, rows: Rows, original: Mapping[str, Any]) -> dict[str, Any]:
     """The first probe row and the original's answer, to be replayed later."""
     first = {method: _first(output) for method, output in original.items()}
-    return {"input": probe_rows.as_instances(signature, probe_rows.row_at(rows, 0))[0], **first}
+    return {"input": probe_rows.as_instances(signature, rows.pick([0]))[0], **first}
 
 
 def _first(output: Any) -> Any:

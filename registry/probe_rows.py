@@ -15,8 +15,12 @@ from registry.signature import LARGEST, Input, Signature
 Hints = Sequence[Mapping[str, Any]]
 
 
+# A wide model gets fewer rows: they travel to a child in one frame.
+MOST_VALUES = 4_000_000
+
+
 def make_rows(signature: Signature, hints: Hints, *, count: int = 400, seed: int = 0) -> Rows:
-    """`count` rows across the ranges the model knows.
+    """Up to `count` rows across the ranges the model knows.
 
     Numbers are drawn around the hinted centre, at several widths; a third of
     them lie on a tree's threshold or one float32 or float64 step beside it,
@@ -24,6 +28,7 @@ def make_rows(signature: Signature, hints: Hints, *, count: int = 400, seed: int
     in one row of eight.
     """
     random = np.random.default_rng(seed)
+    count = min(count, max(40, MOST_VALUES // len(signature.inputs)))
     hints = [*hints, *({} for _ in signature.inputs[len(hints) :])]
     columns = [
         _strings(column, hint, count, random)
@@ -55,11 +60,6 @@ def as_instances(signature: Signature, rows: Rows) -> list[list[Any]]:
         else:
             columns.extend([None if v != v else v for v in column] for column in block.T.tolist())
     return [list(row) for row in zip(*columns, strict=True)]
-
-
-def row_at(rows: Rows, index: int) -> Rows:
-    one = slice(index, index + 1)
-    return Rows([block[one] for block in rows.blocks], 1)
 
 
 def _numbers(

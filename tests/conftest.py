@@ -19,6 +19,7 @@ from accounts import tokens
 from accounts.models import Membership, Organization, User
 from accounts.roles import Role
 from accounts.sign_up import register
+from inference import hosts
 from mlplatform.foundation import redis
 
 PASSWORD = "correct horse battery staple"
@@ -52,6 +53,7 @@ def own_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ):
         redis.client.cache_clear()
         yield folder
+        hosts.pool.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ class Compiled:
 
 
 def compile_estimator(reading: Reading) -> Compiled:
-    """Never raises but for memory: a model that does not compile is served as it is."""
+    """Never raises: a model that does not compile is served as it is."""
     compiled, reasons = Compiled(), []
     for precision, attempt in (
         ("float64", compile_exactly),
@@ -49,8 +49,6 @@ def compile_estimator(reading: Reading) -> Compiled:
     ):
         try:
             _add(compiled, precision, attempt(reading))
-        except MemoryError:
-            raise
         except Exception as error:
             reasons.append(_reason(error))
             continue
@@ -71,6 +69,8 @@ def _add(compiled: Compiled, precision: str, graph: bytes) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, NotCompiled):
         return f"there is no exact graph for {error}"
+    if isinstance(error, MemoryError):
+        return "making its graph needs more memory than allowed"
     if isinstance(error, Refused):
         return error.reason.rstrip(".")
     return f"it does not convert to a graph ({type(error).__name__}: {str(error)[:150]})"

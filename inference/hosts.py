@@ -1,8 +1,9 @@
 """This process's connections to the sandboxed hosts that hold the models."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -31,24 +32,25 @@ class Pool:
 
     def take(self, key: str) -> sandbox.Host | None:
         with self._lock:
-            if not self._idle.get(key):
-                return None
-            self._count -= 1
-            return self._idle[key].pop()
+            connections = self._idle.get(key)
+            return self._removed(key, connections, -1) if connections else None
 
     def give_back(self, key: str, host: sandbox.Host) -> None:
         with self._lock:
             self._idle[key] = [*self._idle.pop(key, []), host]  # last in the dict: used last
             self._count += 1
-            spare = self._oldest() if self._count > self._max_idle else None
+            spare = None
+            if self._count > self._max_idle:
+                spare = self._removed(*next(iter(self._idle.items())), 0)
         if spare:
             spare.close()
 
-    def _oldest(self) -> sandbox.Host:
+    def _removed(self, key: str, connections: list[sandbox.Host], index: int) -> sandbox.Host:
         self._count -= 1
-        while not (connections := self._idle[key := next(iter(self._idle))]):
+        host = connections.pop(index)
+        if not connections:
             del self._idle[key]
-        return connections.pop(0)
+        return host
 
     def clear(self) -> None:
         for key in list(self._idle):
@@ -64,7 +66,7 @@ class Pool:
 
 
 pool = Pool()
-# One lock a digest that this process has loaded, so that many first requests load it once.
+# One lock a digest that this process has loaded.
 _loading: dict[str, threading.Lock] = {}
 
 
@@ -95,12 +97,21 @@ def _predict_or_reconnect(served: Served, rows: Rows, methods: Sequence[str]) ->
 def _predict(served: Served, rows: Rows, methods: Sequence[str]) -> Outputs:
     deadline = settings.PREDICT_DEADLINE_SECONDS
     with _connection(served) as host:
+        ask = partial(host.predict, served.served_digest, rows, methods, deadline=deadline)
         try:
-            return host.predict(served.served_digest, rows, methods, deadline=deadline)
+            return ask()
         except sandbox.NotLoaded:
-            with _loading.setdefault(served.served_digest, threading.Lock()):
-                _load(host, served)
-            return host.predict(served.served_digest, rows, methods, deadline=deadline)
+            return _load_and(ask, host, served)
+
+
+def _load_and(ask: Callable[[], Outputs], host: sandbox.Host, served: Served) -> Outputs:
+    """Of many first requests one reads the model's file; the others find it loaded."""
+    with _loading.setdefault(served.served_digest, threading.Lock()):
+        try:
+            return ask()
+        except sandbox.NotLoaded:
+            _load(host, served)
+    return ask()
 
 
 def _load(host: sandbox.Host, served: Served) -> None:

@@ -23,8 +23,9 @@ class Asked:
 
 def read(request: HttpRequest) -> bytes:
     """The body. Raises RequestTooLarge before reading it."""
-    # Without Content-Length Django reads nothing at all, so the header can be trusted here.
-    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    # Without this header, or with a senseless one, Django reads nothing at all.
+    given = request.META.get("CONTENT_LENGTH") or ""
+    length = int(given) if given.isdecimal() else 0
     if length > settings.MAX_PREDICT_BYTES:
         raise RequestTooLarge(
             f"The request has {length} bytes; at most {settings.MAX_PREDICT_BYTES} are read. "

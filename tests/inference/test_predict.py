@@ -4,9 +4,11 @@ import orjson
 import pandas as pd
 import pytest
 import redis as redis_client
+import structlog
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -132,6 +134,30 @@ def test_a_regressor_has_no_probabilities(alice, organization, spool, runner, pr
 
     assert body["predictions"] == pytest.approx([42.0, 8.0])
     assert body["probabilities"] is None
+
+
+def test_several_outputs(alice, organization, spool, runner, predict):
+    rows, targets = [[0.0], [1.0], [2.0]], [[0.0, 1.0], [2.0, 2.0], [4.0, 3.0]]
+    make_ready_version(
+        organization, alice, name="both", model=LinearRegression().fit(rows, targets)
+    )
+    body = predict(alice, "both", {"inputs": [[3], [4]]}).json()
+
+    assert body["predictions"] == [pytest.approx([6.0, 4.0]), pytest.approx([8.0, 5.0])]
+
+
+def test_several_outputs_with_probabilities(alice, organization, spool, runner, predict):
+    model = RandomForestClassifier(5, random_state=0)
+    model.fit([[0.0], [1.0], [2.0], [3.0]], [["a", "x"], ["a", "y"], ["b", "x"], ["b", "y"]])
+    make_ready_version(organization, alice, name="both", model=model)
+    body = predict(alice, "both", {"input": [2.0]}).json()
+
+    first, second = (odds[0] for odds in model.predict_proba([[2.0]]))
+    assert body["prediction"] == model.predict([[2.0]])[0].tolist()
+    assert body["probabilities"] == [
+        pytest.approx(dict(zip("ab", first, strict=True))),
+        pytest.approx(dict(zip("xy", second, strict=True))),
+    ]
 
 
 def test_strings_and_missing_values(alice, organization, spool, runner, predict):
@@ -380,6 +406,13 @@ def test_it_is_logged(alice, iris, predict, spool):
     assert (logged.request_id, logged.source) == ("a-request-of-alice", "api")
     assert (logged.status, logged.error_code) == ("ok", "")
     assert logged.latency_ms == response.json()["latency_ms"]
+
+
+def test_the_log_line_of_the_request_names_the_version(alice, iris, predict):
+    predict(alice, "iris", {"input": SETOSA})
+
+    bound = structlog.contextvars.get_contextvars()
+    assert (bound["model_id"], bound["model_version"]) == (str(iris.pk), 1)
 
 
 def test_the_key_is_logged(alice, organization, iris, predict, spool):

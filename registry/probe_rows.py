@@ -47,7 +47,8 @@ def typical_row(signature: Signature, hints: Hints) -> Rows:
         if column.dtype == "string":
             columns.append(_words(column, hint)[:1])
         else:
-            columns.append(np.array([_finite(hint.get("center"), 0.0)]))
+            center = _finite(hint.get("center"), 0.0)
+            columns.append(np.array([column.categories[0] if column.is_closed else center]))
     return Rows(_blocks(signature, columns), 1)
 
 
@@ -67,6 +68,8 @@ def _numbers(
 ) -> np.ndarray:
     if column.dtype == "boolean":
         return random.integers(0, 2, count).astype(np.float64)
+    if column.is_closed:
+        return random.choice(np.array(column.categories, dtype=np.float64), count)
     center, scale = _finite(hint.get("center"), 0.0), abs(_finite(hint.get("scale"), 1.0)) or 1.0
     widths = random.choice([0.5, 1.0, 2.0, 4.0], count)
     values = center + random.standard_normal(count) * scale * widths

@@ -37,7 +37,7 @@ class Input:
     name: str
     dtype: str  # "float" | "string" | "boolean"
     nullable: bool = False
-    categories: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | tuple[float, ...] | None = None
     unseen: str = "ok"  # "ok" | "error"
 
     def __post_init__(self) -> None:
@@ -56,9 +56,7 @@ class Input:
     def _read_string(self, value: Any) -> str:
         if not isinstance(value, str):
             raise ValueError(f"expected a string, got {_json_name(value)}")
-        if self.unseen == "error" and value not in self._known:
-            known = ", ".join(sorted(self._known)[:10])
-            raise ValueError(f"unknown category {value[:60]!r}; the model knows {known}")
+        self._refuse_unseen(value)
         return value
 
     def _read_number(self, value: Any) -> float:
@@ -71,7 +69,20 @@ class Input:
             raise ValueError(f"expected a boolean, got {value}")
         if not -LARGEST <= value <= LARGEST:  # also true of NaN, which JSON cannot carry
             raise ValueError(f"the number is out of range (up to {LARGEST:.3g})")
+        self._refuse_unseen(value)
         return float(value)
+
+    def _refuse_unseen(self, value: str | float) -> None:
+        """A graph would answer something for a category that the model itself refuses."""
+        if self.is_closed and value not in self._known:
+            known = ", ".join(f"{c:g}" if isinstance(c, float) else c for c in self.categories[:10])
+            shown = repr(value)[:60]
+            raise ValueError(f"unknown category {shown}; the model knows {known}")
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the model fails on anything but its categories."""
+        return self.unseen == "error" and bool(self.categories)
 
 
 def _json_name(value: Any) -> str:
@@ -98,8 +109,10 @@ class Signature:
         object.__setattr__(self, "_position", {n: i for i, n in enumerate(self.names)})
         pick = itemgetter(*self.names) if len(self.names) > 1 else _single(self.names)
         object.__setattr__(self, "_pick", pick)
-        plain = all(column.dtype == "float" for column in self.inputs)
-        object.__setattr__(self, "_all_float", plain)
+        floats = all(column.dtype == "float" for column in self.inputs)
+        object.__setattr__(self, "_all_float", floats)
+        quick = floats and not any(column.is_closed for column in self.inputs)
+        object.__setattr__(self, "_is_plain", quick)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Signature":
@@ -112,7 +125,9 @@ class Signature:
                 "predict_proba": _proba_from_json(data["outputs"].get("predict_proba")),
             }
             signature = cls(inputs, bool(data["named"]), outputs, methods)
-        except (KeyError, TypeError, AttributeError) as error:
+        except InvalidSignature:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InvalidSignature(f"malformed: {error}") from error
         signature._check()
         return signature
@@ -154,7 +169,7 @@ class Signature:
 
     def _quick(self, row: Any) -> Sequence[float] | None:
         """The row when it is all numbers and complete (nearly always); else None."""
-        if not self._all_float:
+        if not self._is_plain:
             return None
         if type(row) is dict and len(row) == len(self.names):
             try:
@@ -264,7 +279,7 @@ def _example_of(column: Input) -> float | str | bool:
     if column.dtype == "boolean":
         return True
     if column.dtype == "float":
-        return 0.0
+        return column.categories[0] if column.categories else 0.0
     return column.categories[0] if column.categories else "text"
 
 
@@ -274,9 +289,13 @@ def _input_from_json(data: Mapping[str, Any]) -> Input:
         name=str(data["name"])[:300],
         dtype=data["dtype"],
         nullable=bool(data.get("nullable")),
-        categories=tuple(str(c) for c in categories) if categories is not None else None,
+        categories=_categories(categories, str if data["dtype"] == "string" else float),
         unseen=data.get("unseen") or "ok",
     )
+
+
+def _categories(values: Sequence[Any] | None, kind: type) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(kind(value) for value in values if value is not None)
 
 
 def _predict_from_json(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,10 @@ from datetime import timedelta
 import pytest
 from django.test import override_settings
 from django.utils.timezone import now
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from registry import admission
 from registry.artifacts import name_of
@@ -141,3 +144,17 @@ def test_a_version_that_kills_every_worker_is_given_up(alice, organization):
         ModelVersion.objects.all().claim(version.pk, at=now() - timedelta(minutes=minutes))
 
     assert admitted(version).reason_code == "gave_up"
+
+
+def test_a_number_that_is_a_category_is_checked_as_one(alice, organization, client_of):
+    model = make_pipeline(OneHotEncoder(), LogisticRegression())
+    version = make_ready_version(
+        organization, alice, model=model.fit([[1], [2], [3]] * 4, ["a", "b", "c"] * 4)
+    )
+    client = client_of(alice)
+
+    assert version.runtime == "graph"
+    known = client.post("/api/v1/predict/iris", {"input": [2]}, format="json")
+    assert known.json()["prediction"] == "b"
+    unseen = client.post("/api/v1/predict/iris", {"input": [4]}, format="json")
+    assert (unseen.status_code, unseen.json()["code"]) == (422, "invalid_input")

@@ -110,6 +110,15 @@ def test_an_unknown_category_is_refused_where_the_model_would_fail():
     assert fault["detail"] == "column city: unknown category 'Rom'; the model knows Bern, Köln"
 
 
+def test_an_unknown_number_is_refused_where_the_model_would_fail():
+    grades = {"name": "grade", "dtype": "float", "categories": [1, 2, 3], "unseen": "error"}
+    signature = {**FLOWERS, "inputs": [grades]}
+
+    assert rows_of(signature, [2]).count == 1
+    [fault] = faults_of(signature, [4])
+    assert fault["detail"] == "column grade: unknown category 4; the model knows 1, 2, 3"
+
+
 def test_all_faults_are_counted_but_twenty_told():
     with pytest.raises(InvalidRows) as caught:
         rows_of(FLOWERS, *([["a", "b"]] * 30))

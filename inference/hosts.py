@@ -1,6 +1,7 @@
 """This process's connections to the sandboxed hosts that hold the models."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +18,10 @@ from registry.serving import Served
 # Connections kept open while nobody uses them. Each belongs to one host, so this also bounds how
 # many hosts a process keeps in touch with; those in use are bounded by the server's threads.
 MAX_IDLE = 128
+
+# Seconds before asking again: at once, then as long as a dying host takes to be buried.
+PAUSES = (0.0, 0.01, 0.05)
+PASSING = (sandbox.ChildDied.code, "host_gone", "busy")
 
 Outputs = dict[str, Any]
 
@@ -85,13 +90,22 @@ def predict(served: Served, rows: Rows, methods: Sequence[str]) -> Outputs:
 
 
 def _predict_or_reconnect(served: Served, rows: Rows, methods: Sequence[str]) -> Outputs:
-    try:
-        return _predict(served, rows, methods)
-    except sandbox.ChildDied:
-        # Most likely the host was evicted or restarted since the last request; then the other
-        # idle connections are dead too. A host that these rows kill dies once more, and is told.
-        pool.forget(served.host_key)
-        return _predict(served, rows, methods)
+    """Ask again with a new connection when the host has died.
+
+    It may have been evicted since the last request, or killed by what another
+    caller sent. Rows that it dies of kill it once more; then that is told.
+    """
+    deaths = 0
+    for pause in PAUSES:
+        try:
+            return _predict(served, rows, methods)
+        except (sandbox.ChildDied, sandbox.RunnerUnavailable) as error:
+            pool.forget(served.host_key)
+            deaths += error.code == sandbox.ChildDied.code
+            if deaths == 2 or error.code not in PASSING:
+                raise
+            time.sleep(pause)
+    return _predict(served, rows, methods)
 
 
 def _predict(served: Served, rows: Rows, methods: Sequence[str]) -> Outputs:

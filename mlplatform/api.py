@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from drf_standardized_errors.formatter import ExceptionFormatter
@@ -15,6 +16,8 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
 from mlplatform.foundation.errors import Problem, StoreUnavailable
+
+logger = structlog.get_logger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -70,18 +73,25 @@ def problem(
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's hook: ours, DRF's and Django's errors alike become problem+json."""
-    if isinstance(exc, OperationalError | InterfaceError | RedisError):
-        exc = StoreUnavailable(
-            "The platform cannot reach one of its stores just now. Try again in some seconds.",
-            retry_after=2,
-        )
-    if isinstance(exc, Problem):
-        response = _problem_response(exc, context.get("request"))
+    if (ours := as_problem(exc)) is not None:
+        response = _problem_response(ours, context.get("request"))
     else:
         response = standardized_handler(exc, context)
     if response is not None:
         response.content_type = PROBLEM_JSON
     return response
+
+
+def as_problem(exc: Exception) -> Problem | None:
+    """The Problem that this exception is or stands for; None: somebody else's."""
+    if isinstance(exc, OperationalError | InterfaceError | RedisError):
+        cause = str(exc).partition("\n")[0][:300]
+        logger.warning("a store does not answer", error=type(exc).__name__, cause=cause)
+        return StoreUnavailable(
+            "The platform cannot reach one of its stores just now. Try again in some seconds.",
+            retry_after=2,
+        )
+    return exc if isinstance(exc, Problem) else None
 
 
 def _problem_response(exc: Problem, request: Any) -> Response:

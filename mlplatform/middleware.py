@@ -7,6 +7,8 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest, HttpResponse
 
+from mlplatform.api import as_problem
+from mlplatform.error_pages import is_for_program, page
 from mlplatform.foundation.uuid7 import uuid7
 
 logger = structlog.get_logger("request")
@@ -70,4 +72,23 @@ class LooserPolicyMiddleware:
         elif request.path in ("/docs", "/redoc"):
             # Their assets write styles into the page, and ReDoc starts a worker from a blob.
             response._csp_update = {"style-src": ["'unsafe-inline'"], "worker-src": ["blob:"]}
+        return response
+
+
+class ProblemPageMiddleware:
+    """A Problem raised by a page's view becomes a page that says what to do."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        problem = as_problem(exception)
+        if problem is None or is_for_program(request):
+            return None
+        response = page(request, problem.status, problem.title, problem.detail)
+        if problem.retry_after is not None:
+            response["Retry-After"] = str(problem.retry_after)
         return response

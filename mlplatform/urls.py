@@ -1,10 +1,6 @@
 """Where everything is reached: pages at /, the API under /api/v1/, schema, admin, health."""
 
-from http import HTTPStatus
-
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import include, path
 from drf_spectacular.views import (
     SpectacularAPIView,
@@ -13,7 +9,7 @@ from drf_spectacular.views import (
 )
 from rest_framework.permissions import AllowAny
 
-from mlplatform.api import problem_page
+from mlplatform import error_pages
 from mlplatform.health import health
 
 _open = {"permission_classes": [AllowAny], "authentication_classes": []}
@@ -31,20 +27,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        detail = f"There is nothing at {request.path}. See /docs for what there is."
-        return problem_page(request, HTTPStatus.NOT_FOUND, "not_found", detail)
-    return render(request, "404.html", status=404)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        detail = "The platform failed on this request. The log has the reason under the request id."
-        return problem_page(request, HTTPStatus.INTERNAL_SERVER_ERROR, "error", detail)
-    return render(request, "500.html", status=500)
-
-
-handler404 = not_found
-handler500 = server_error
+handler400 = error_pages.bad_request
+handler403 = error_pages.permission_denied
+handler404 = error_pages.not_found
+handler500 = error_pages.server_error

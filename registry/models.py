@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Prefetch, Q
 
 from accounts.models import Organization
 from mlplatform.foundation.uuid7 import uuid7
@@ -34,6 +34,16 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
         """The model with this id or this name."""
         identifier = as_uuid(reference)
         return self.filter(pk=identifier) if identifier else self.filter(name=reference)
+
+    def with_standing(self) -> "RegisteredModelQuerySet":
+        """Each with `champions` and `newest`: lists of the one alias and version, if any."""
+        newest = ModelVersion.objects.latest_first().defer(*ModelVersion.LARGE)[:1]
+        champion = Alias.objects.filter(name=CHAMPION).select_related("version")
+        champion = champion.defer(*(f"version__{name}" for name in ModelVersion.LARGE))
+        return self.prefetch_related(
+            Prefetch("aliases", champion, to_attr="champions"),
+            Prefetch("versions", newest, to_attr="newest"),
+        )
 
 
 class RegisteredModel(models.Model):
@@ -125,6 +135,8 @@ class ModelVersion(models.Model):
     # Longer than any admission may take (its Celery time limit).
     LEASE = timedelta(minutes=5)
     MAX_ATTEMPTS = 3
+    # What lists leave out: a signature of a thousand columns is a thousand lines.
+    LARGE = ("signature", "facts", "golden")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="versions")

@@ -1,19 +1,97 @@
-"""Pages. For now the one that people land on; the dashboard grows from it."""
+"""Pages: the organization's models, one model, promoting one of its versions."""
+
+import json
+import shlex
 
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.timezone import now
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 
-from accounts.tenancy import organization_of
-from registry.models import RegisteredModel
+from accounts.roles import Capability
+from accounts.tenancy import organization_of, standing_of
+from registry.forms import PromotionForm
+from registry.models import CHAMPION, ModelVersion, RegisteredModel
+from registry.promotion import promote
+from registry.serving import find_model, find_version
+from registry.signature import Signature
+
+PAGE_SIZE = 25
 
 
+@require_safe
+@never_cache
 def home(request: HttpRequest) -> HttpResponse:
     """The organization's models and their endpoints; for strangers, what this is."""
     if not request.user.is_authenticated:
         return render(request, "landing.html", {"site_url": settings.SITE_URL})
     organization = organization_of(request)
-    models = RegisteredModel.objects.for_organization(organization).live()
-    rows = models.prefetch_related("aliases__version", "versions")[:100]
-    context = {"organization": organization, "models": rows, "site_url": settings.SITE_URL}
+    models = RegisteredModel.objects.for_organization(organization).live().with_standing()
+    context = {
+        "organization": organization,
+        "page": _page(request, models.order_by("-updated_at", "pk")),
+        "site_url": settings.SITE_URL,
+    }
     return render(request, "registry/home.html", context)
+
+
+@require_safe
+@never_cache
+@login_required
+def model_page(request: HttpRequest, name: str) -> HttpResponse:
+    """How to call the model, what it takes and gives, and its versions."""
+    standing = standing_of(request)
+    model = find_model(standing.organization, name)
+    champion = model.aliases.filter(name=CHAMPION).select_related("version").first()
+    shown = champion.version if champion else model.versions.ready().latest_first().first()
+    signature = shown.checked_signature if shown else None
+    versions = model.versions.latest_first().defer(*ModelVersion.LARGE)
+    context = {
+        "organization": standing.organization,
+        "model": model,
+        "champion": champion and champion.version,
+        "shown": shown,
+        "signature": signature,
+        "example": signature and example_body(signature),
+        "page": _page(request, versions.prefetch_related("aliases")),
+        "may_deploy": Capability.DEPLOY in standing.capabilities,
+        "site_url": settings.SITE_URL,
+    }
+    return render(request, "registry/model.html", context)
+
+
+@require_POST
+@login_required
+def promote_version(request: HttpRequest, name: str) -> HttpResponse:
+    """Let the version that the form names answer from now on."""
+    standing = standing_of(request)
+    model = find_model(standing.organization, name)
+    if Capability.DEPLOY not in standing.capabilities:
+        raise PermissionDenied("Promoting a version needs the role developer.")
+    form = PromotionForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest("no version to promote")
+
+    version = find_version(model, form.cleaned_data["version"])
+    promote(version, alias=CHAMPION, at=now())
+
+    messages.success(request, f"Version {version.number} of {model.name} answers from now on.")
+    return redirect("model", model.name)
+
+
+def example_body(signature: Signature) -> str:
+    """A request's JSON for one row, quoted for a shell."""
+    row = signature.example()
+    body = {"input": row if signature.named else list(row.values())}
+    return shlex.quote(json.dumps(body, ensure_ascii=False))
+
+
+def _page(request: HttpRequest, rows: QuerySet) -> Page:
+    return Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))

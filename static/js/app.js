@@ -1,0 +1,66 @@
+// The theme and the copy buttons. Every page works without this file.
+(() => {
+  "use strict";
+
+  const THEMES = ["system", "light", "dark"];
+  const root = document.documentElement;
+
+  // Where storage is forbidden, the choice lasts as long as the page.
+  const remembered = () => {
+    try { return localStorage.getItem("theme"); } catch { return null; }
+  };
+  const remember = (theme) => {
+    try { localStorage.setItem("theme", theme); } catch { /* see above */ }
+  };
+
+  let theme = THEMES.includes(remembered()) ? remembered() : "system";
+  const apply = () => {
+    // Without the attribute app.css follows the system.
+    if (theme === "system") root.removeAttribute("data-bs-theme");
+    else root.setAttribute("data-bs-theme", theme);
+  };
+  apply();
+
+  const startThemeButton = (button) => {
+    const label = () => { button.textContent = `Theme: ${theme}`; };
+    button.addEventListener("click", () => {
+      theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+      remember(theme);
+      apply();
+      label();
+    });
+    label();
+    button.hidden = false;
+  };
+
+  // navigator.clipboard exists on https and localhost only; elsewhere the old way.
+  const copy = async (element) => {
+    if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
+    const selection = getSelection();
+    selection.selectAllChildren(element);
+    const done = document.execCommand("copy");
+    selection.removeAllRanges();
+    if (!done) throw new Error("refused");
+  };
+
+  const startCopyButton = (button) => {
+    const element = document.getElementById(button.dataset.copy);
+    const label = button.firstChild;
+    const announcement = document.createElement("span");
+    announcement.className = "visually-hidden";
+    announcement.setAttribute("role", "status");
+    button.after(announcement);
+    button.addEventListener("click", async () => {
+      let said = "Copied";
+      try { await copy(element); } catch { said = "Not copied"; }
+      label.textContent = announcement.textContent = said;
+      setTimeout(() => { label.textContent = "Copy"; announcement.textContent = ""; }, 2000);
+    });
+    button.hidden = false;
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-theme-button]").forEach(startThemeButton);
+    document.querySelectorAll("[data-copy]").forEach(startCopyButton);
+  });
+})();

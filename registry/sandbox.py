@@ -14,13 +14,12 @@ what was asked, texts are cut and cleaned. Standard library, numpy and orjson on
 """
 
 import os
-import select
 import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import orjson
@@ -144,7 +143,7 @@ class Runner:
         control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.settimeout(timeout)
         try:
-            control.connect(self._path)
+            _connect_in_turn(control, self._path, until=monotonic() + timeout)
         except OSError as error:
             control.close()
             raise RunnerUnavailable("The sandboxed runner does not answer.") from error
@@ -265,9 +264,10 @@ class Host:
 
     def _exit_code(self) -> int | None:
         """How a private child ended, as the runner tells its owner."""
-        if self._control is None or not select.select([self._control], [], [], 0.5)[0]:
+        if self._control is None:
             return None
         try:
+            self._control.settimeout(0.5)
             return orjson.loads(self._control.recv(MAX_CONTROL_REPLY))["ended"]["exit"]
         except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
             return None
@@ -288,6 +288,17 @@ class Host:
         self._connection.close()
         if self._control is not None:
             self._control.close()
+
+
+def _connect_in_turn(control: socket.socket, path: str, *, until: float) -> None:
+    # With a time-out set, a full queue is an error at once instead of a wait.
+    while True:
+        try:
+            return control.connect(path)
+        except BlockingIOError:
+            if monotonic() > until:
+                raise
+            sleep(0.005)
 
 
 def _asked(control: socket.socket, request: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:

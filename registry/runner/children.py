@@ -1,7 +1,6 @@
 """Forking a child: locked down first, then serving until its connections are gone."""
 
 import os
-import select
 import signal
 import socket
 from collections.abc import Callable
@@ -74,10 +73,8 @@ class Child:
         except ProcessLookupError:
             pass
 
-    def reap(self, *, wait: bool = False) -> int | None:
-        """The exit status once the child has ended, and its descriptors closed."""
-        if not wait and not _is_readable(self.pidfd):
-            return None
+    def reap(self) -> int:
+        """Wait for its end (so kill it first, unless its pidfd says so): the exit code."""
         _, status = os.waitpid(self.pid, 0)
         os.close(self.pidfd)
         self.mailbox.close()
@@ -120,9 +117,3 @@ def _forget_signals() -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-
-
-def _is_readable(fd: int) -> bool:
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))

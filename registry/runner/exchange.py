@@ -58,7 +58,7 @@ class Connection:
         """Write what the kernel takes now. Raises OSError when the client is gone."""
         while self._unsent:
             try:
-                sent = os.writev(self.fd, self._unsent[:16])
+                sent = os.writev(self.fd, self._unsent[: frames.MAX_PIECES])
             except BlockingIOError:
                 return
             self._unsent = frames.rest_of(self._unsent, sent)

@@ -11,6 +11,7 @@ from registry.runner.children import Child
 from registry.runner.lockdown import Fences
 
 MAX_PRIVATE = 32
+MAX_LISTED = 300  # status is one packet
 PRIVATE_SECONDS = 1800.0  # a fresh host whose owner forgot it
 
 OnBirth = Callable[[int, int], None]
@@ -92,11 +93,11 @@ class Family:
         child.kill()
         return True
 
-    def bury(self, number: int) -> tuple[socket.socket | None, int | None]:
+    def bury(self, number: int) -> tuple[socket.socket | None, int]:
         """The child has ended: free what it had; answers with its owner and exit code."""
         child = self._children.pop(number)
         self._forget_host(child)
-        exit_code = child.reap(wait=True)
+        exit_code = child.reap()
         self._slots.add(child.slot)
         return self._owners.pop(number, None), exit_code
 
@@ -130,7 +131,7 @@ class Family:
         for child in self._children.values():
             child.kill()
         for child in self._children.values():
-            child.reap(wait=True)
+            child.reap()
         self._children.clear()
 
     def facts(self) -> dict[str, Any]:
@@ -145,7 +146,7 @@ class Family:
                 "age": round(monotonic() - child.started, 1),
                 "memory": max(0, _status_of(child.pid).get("RssAnon", 0) - shared) * 1024,
             }
-            for child in self._children.values()
+            for child in list(self._children.values())[:MAX_LISTED]
         ]
         return {
             "hosts": len(self._hosts),

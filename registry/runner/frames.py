@@ -25,6 +25,7 @@ MAX_BODY = 256 << 20
 MAX_WIDTH = 100_000  # columns of an input or an output
 MAX_OUTPUTS = 1_000  # of a multi-output model
 CHUNK = 256 << 10
+MAX_PIECES = 512  # of one vectored write; the kernel takes 1024
 
 PREFIX = struct.Struct("!II")
 DTYPES = {"float64": np.dtype("<f8"), "int64": np.dtype("<i8"), "bool": np.dtype("u1")}
@@ -123,7 +124,7 @@ def send(
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", descriptor))]
     while pieces:
         try:
-            sent = sock.sendmsg(pieces, ancillary)
+            sent = sock.sendmsg(pieces[:MAX_PIECES], ancillary)
         except BlockingIOError:
             _wait(sock, select.POLLOUT, deadline)
         except OSError as error:

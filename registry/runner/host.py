@@ -67,6 +67,10 @@ class Host:
             if digest not in self._held:
                 self._hold(digest, self._opened(request))
             request.reply({"bytes": self._held[digest].nbytes, "held": len(self._held)})
+        except MemoryError as error:
+            # Sizes are estimates, and this one was the proof: whoever is asked for comes again.
+            self._held.clear()
+            refuse(request, error)
         except BaseException as error:
             refuse(request, error)
 
@@ -155,12 +159,12 @@ def _joined(parts: tuple[Block, ...]) -> Block:
 
 
 def _split(outputs: dict[str, Any], counts: list[int]) -> list[dict[str, Any]]:
-    if len(counts) == 1:
-        return [outputs]
     for value in outputs.values():
         for part in value if _is_each(value) else [value]:
             if len(part) != sum(counts):
                 raise ValueError("the model gave another number of answers than it got rows")
+    if len(counts) == 1:
+        return [outputs]
     starts = np.cumsum([0, *counts]).tolist()
     return [
         {name: _sliced(value, slice(start, end)) for name, value in outputs.items()}

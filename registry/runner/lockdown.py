@@ -23,6 +23,8 @@ GIB = 1 << 30
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
+SYS_CLOSE_RANGE = 436  # on every architecture
+MAX_DESCRIPTOR = 65536  # the zygote opens none above
 CAP_SETGID, CAP_SETUID, CAP_SETPCAP = 6, 7, 8
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -125,9 +127,16 @@ def _let_go(fences: Fences, mailbox: int, limits: Limits) -> None:
         os.dup2(fences.null, standard)
     if mailbox != MAILBOX:
         os.dup2(mailbox, MAILBOX)
-    os.closerange(MAILBOX + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    _close_from(fences.libc, MAILBOX + 1)
     os.chdir("/")
     os.umask(0o777)
+
+
+def _close_from(libc: ctypes.CDLL, first: int) -> None:
+    # The system call itself: os.closerange of a Python built on an older glibc walks up to
+    # a limit that may be a milliard, or infinity.
+    if libc.syscall(SYS_CLOSE_RANGE, first, ctypes.c_uint(-1), 0) != 0:
+        os.closerange(first, MAX_DESCRIPTOR)
 
 
 def _offer_to_oom_killer() -> None:

@@ -26,9 +26,10 @@ def understood(message: bytes) -> dict[str, Any]:
         request = orjson.loads(message)
     except orjson.JSONDecodeError:
         raise BadRequest("not JSON") from None
-    if not isinstance(request, dict) or request.get("op") not in FIELDS:
+    fields = FIELDS.get(str(request.get("op"))) if isinstance(request, dict) else None
+    if fields is None:
         raise BadRequest("no such operation")
-    for name, is_valid in FIELDS[request["op"]].items():
+    for name, is_valid in fields.items():
         if not is_valid(request.get(name)):
             raise BadRequest(f"{name} is missing or wrong")
     return request

@@ -40,4 +40,4 @@ def _broken_in(fences: Fences, kind: str) -> dict[str, str]:
         return {"answer": f"the child did not answer: {type(error).__name__}"}
     finally:
         child.kill()
-        child.reap(wait=True)
+        child.reap()

@@ -50,6 +50,7 @@ class Child:
     log: Path
     process: subprocess.Popen
     started: float
+    log_starts: int = 0
     failures: int = 0
     restart_at: float | None = field(default=None)
 
@@ -84,7 +85,8 @@ class Supervisor:
     def start(self, program: Program) -> Child:
         log = self.logs / f"{program.name}.log"
         rotate(log)
-        child = Child(program, log, launch(program, log), monotonic())
+        written = log.stat().st_size if log.exists() else 0
+        child = Child(program, log, launch(program, log), monotonic(), log_starts=written)
         self.children.append(child)
         return child
 
@@ -94,8 +96,9 @@ class Supervisor:
         name = child.program.name
         while not ready():
             if child.has_ended():
+                said = tail(child.log, since=child.log_starts)
                 raise Trouble(
-                    f"{name} ended at once ({ending(child.process.returncode)}): {tail(child.log)}",
+                    f"{name} ended at once ({ending(child.process.returncode)}): {said}",
                     fix="see its log; `python3 run.py doctor` checks the machine",
                     log=child.log,
                 )
@@ -260,10 +263,10 @@ def rotate(log: Path) -> None:
         log.replace(log.with_name(log.name + ".1"))
 
 
-def tail(log: Path, lines: int = 3) -> str:
-    """The last lines that say something, for an error message."""
+def tail(log: Path, *, since: int = 0, lines: int = 3) -> str:
+    """The last lines written since then that say something, for an error message."""
     try:
-        written = log.read_bytes()[-4000:].decode(errors="replace").splitlines()
+        written = log.read_bytes()[since:][-4000:].decode(errors="replace").splitlines()
     except OSError:
         return "no log"
     return " | ".join([line.strip() for line in written if line.strip()][-lines:])

@@ -46,6 +46,7 @@ def start(data: Data, address: Address, *, demo: bool) -> int:
 
 def _serve(supervisor: Supervisor, data: Data, venv: Path, address: Address, demo: bool) -> int:
     began = monotonic()
+    os.umask(0o077)
     data.remember(pid=os.getpid())
     platform = Platform(data, venv, address, supervisor)
     runner = platform.start_runner()
@@ -71,7 +72,6 @@ def _guarded(
     """The keeper's edge: whatever happens, the children are stopped and an exit code returned."""
 
     def guarded(lifeline: int) -> int:
-        os.umask(0o077)
         supervisor = Supervisor(data.logs, lifeline)
         try:
             return work(supervisor)

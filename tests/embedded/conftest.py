@@ -22,7 +22,7 @@ from mlplatform.embedded import commands
 from mlplatform.embedded.children import keep
 from mlplatform.embedded.console import say
 from mlplatform.embedded.environment import Address
-from mlplatform.embedded.places import Data
+from mlplatform.embedded.places import Data, forget_sockets
 from mlplatform.embedded.processes import Platform
 
 data = Data(Path(sys.argv[1]))
@@ -34,7 +34,7 @@ def serve(supervisor):
     say("READY")
     supervisor.watch()
 
-sys.exit(keep(commands._guarded(serve, data, after=lambda: None)))
+sys.exit(keep(commands._guarded(serve, data, after=lambda: forget_sockets(data))))
 """
 
 

@@ -79,6 +79,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items):
     # One group, so that only one test process starts the platform.
     here = Path(__file__).parent

@@ -33,7 +33,7 @@ def test_it_works(platform):
 def test_the_printed_curl_works_as_pasted(platform):
     curl = platform.printed.partition("Ask the demo model:")[2].partition("Ctrl-C")[0]
 
-    done = subprocess.run(["bash", "-c", curl + " -sf"], capture_output=True, text=True)
+    done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["prediction"] == "setosa"

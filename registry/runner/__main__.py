@@ -26,6 +26,7 @@ def main(arguments: list[str]) -> int:
         program = [sys.executable, "-I", "-B", str(Path(__file__).resolve()), *arguments]
         os.execve(sys.executable, program, environment.CLEAN)  # noqa: S606  ourselves again
     options = _options(arguments)
+    _let_go_of_the_launcher()
     if options.die_with_parent is not None:
         _die_with_parent(options.die_with_parent)
     return _serve(options)
@@ -50,6 +51,14 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         help="open models though a fence is missing: only for models you made yourself",
     )
     return parser.parse_args(arguments)
+
+
+def _let_go_of_the_launcher() -> None:
+    """Whatever it left open is none of ours, and every child would begin with it."""
+    os.closerange(3, 65536)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
 
 
 def _die_with_parent(expected: int) -> None:

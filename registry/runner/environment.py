@@ -12,6 +12,9 @@ CLEAN = {
     "LOKY_MAX_CPU_COUNT": "1",
     "MALLOC_ARENA_MAX": "1",
     "JOBLIB_MULTIPROCESSING": "0",
+    # onnxruntime since 1.29 reports models and errors to its maker unless told not to, before
+    # its import: a thread, a file in the home folder, and HTTPS.
+    "ORT_DISABLE_TELEMETRY": "1",
 }
 
 

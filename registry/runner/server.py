@@ -104,9 +104,9 @@ class Server:
         self._clients: set[socket.socket] = set()
         self._selector = selectors.DefaultSelector()
         self._running = True
+        self._wake_on_signals()
 
     def run(self) -> None:
-        self._wake_on_signals()
         self._watch(self._listener, self._accept)
         while self._running:
             for event, _ in self._selector.select(self._seconds_to_sleep()):

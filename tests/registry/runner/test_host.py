@@ -17,7 +17,7 @@ import time
 import numpy as np
 calls = []
 def predict(rows, methods):
-    time.sleep(0.05)
+    time.sleep(0.1)
     calls.append(rows.count)
     table = rows.blocks[0]
     if (table < 0).any():
@@ -74,7 +74,7 @@ def test_what_waits_goes_together_and_comes_back_apart(hosts):
         assert answer["predict"].tolist() == [2.0 * number] * (number + 1)
         assert answer["names"] == ["-"] * (number + 1)
         assert answer["predict_proba"][1].tolist() == [[float(number)]] * (number + 1)
-    assert max(answer["together"][0] for answer in answers.values()) > 10
+    assert any(answer["together"][0] > number + 1 for number, answer in answers.items())
 
 
 def test_other_layouts_do_not_mix(hosts):

@@ -56,13 +56,17 @@ def test_it_works(attempt):
         "/etc/passwd",
         "/etc/shadow",
         "/proc/self/environ",
-        f"/proc/{os.getpid()}/environ",
+        "/proc/1/environ",
         "/dev/null",
-        __file__,
+        "/bin/true",
     ],
 )
 def test_no_file_can_be_read(attempt, path):
     assert attempt(f"open({path!r}, 'rb').read(1)") == "ENOENT"
+
+
+def test_the_askers_environment_cannot_be_read(attempt):
+    assert attempt(f"open('/proc/{os.getpid()}/environ', 'rb')") == "ENOENT"
 
 
 @pytest.mark.parametrize(

@@ -261,3 +261,30 @@ def test_nothing_of_the_launchers_environment_gets_in(start_runner):
     assert b"PYTHON" not in environment
     assert b"OMP_NUM_THREADS=1" in environment
     assert Path(f"/proc/{process.pid}/cwd").resolve() == Path("/")
+
+
+def test_it_reports_to_nobody(start_runner):
+    """onnxruntime would: in a thread of its own, which is also no good company for a fork."""
+    process = start_runner(program=REAL, env={})
+
+    assert b"ORT_DISABLE_TELEMETRY=1" in Path(f"/proc/{process.pid}/environ").read_bytes()
+    assert len(os.listdir(f"/proc/{process.pid}/task")) == 1
+
+
+def test_it_keeps_no_descriptor_of_the_launchers(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    path = f"/tmp/mlp-inherit-{os.getpid()}.sock"
+    command = [sys.executable, "-I", "-B", str(REAL), "--socket", path]
+    with (
+        secret.open() as file,
+        subprocess.Popen(
+            command, env={}, stdout=subprocess.PIPE, pass_fds=[file.fileno()]
+        ) as process,
+    ):
+        assert process.stdout.readline()
+        folder = Path(f"/proc/{process.pid}/fd")
+        held = {os.readlink(folder / name) for name in os.listdir(folder)}
+        process.terminate()
+
+    assert str(secret) not in held

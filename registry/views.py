@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.roles import Capability
 from accounts.tenancy import organization_of, standing_of
+from registry.estimator import Estimator
 from registry.forms import PromotionForm
 from registry.models import CHAMPION, ModelVersion, RegisteredModel
 from registry.promotion import promote
@@ -59,6 +60,7 @@ def model_page(request: HttpRequest, name: str) -> HttpResponse:
         "champion": champion and champion.version,
         "shown": shown,
         "signature": signature,
+        "estimator": shown and Estimator.from_json(shown.facts),
         "example": signature and example_body(signature),
         "page": _page(request, versions.prefetch_related("aliases")),
         "may_deploy": Capability.DEPLOY in standing.capabilities,

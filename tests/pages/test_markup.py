@@ -1,0 +1,107 @@
+"""What the content policy and WCAG ask of every page's markup."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.factories import make_version
+from tests.pages.conftest import make_champion, make_ready
+
+ROOT = Path(__file__).parent.parent.parent
+OURS = sorted((ROOT / "templates").rglob("*.html"))
+
+
+class Markup(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def named(self, *names):
+        return [attrs for tag, attrs in self.tags if tag in names]
+
+
+@pytest.fixture
+def pages(alice, charlie, organization, client, browser_of):
+    """Every page in every state: its markup by its name."""
+    make_champion(organization, alice)
+    make_ready(organization, alice)
+    make_version(organization, alice, name="waiting", content=b"bytes")
+    hers, his = browser_of(alice), browser_of(charlie)
+    responses = {
+        "landing": client.get("/"),
+        "sign in": client.get("/accounts/login/"),
+        "refused": client.post("/accounts/login/", {"username": "a@example.com", "password": ""}),
+        "home": hers.get("/"),
+        "empty home": his.get("/"),
+        "model": hers.get("/models/churn"),
+        "waiting model": hers.get("/models/waiting"),
+        "not found": client.get("/nothing"),
+        "problem": his.get("/models/churn"),
+    }
+    return {name: Markup(response.content.decode()) for name, response in responses.items()}
+
+
+def test_nothing_is_inline(pages):
+    for name, markup in pages.items():
+        assert all("src" in script for script in markup.named("script")), name
+        assert markup.named("style") == [], name
+        inline = [a for _, attrs in markup.tags for a in attrs if a == "style" or a[:2] == "on"]
+        assert inline == [], name
+
+
+def test_nothing_comes_from_elsewhere(pages):
+    for name, markup in pages.items():
+        loaded = [
+            attrs.get("src") or attrs.get("href") or ""
+            for attrs in markup.named("script", "link", "img")
+        ]
+        assert loaded, name
+        assert all(address.startswith("/static/") for address in loaded), (name, loaded)
+
+
+def test_no_template_names_another_site():
+    away = re.compile(r"(src|href|action)=[\"']?(https?:)?//", re.I)
+
+    assert [path.name for path in OURS if away.search(path.read_text())] == []
+
+
+def test_every_page_can_be_read_by_all(pages):
+    for name, markup in pages.items():
+        assert len(markup.named("h1")) == 1, name
+        assert len(markup.named("main")) == 1, name
+        assert markup.named("html")[0]["lang"] == "en", name
+        assert {"class": "skip-link", "href": "#content"} in markup.named("a"), name
+        assert all("alt" in image for image in markup.named("img")), name
+        assert len(markup.named("table")) == len(markup.named("caption")), name
+        assert all("scope" in head for head in markup.named("th")), name
+        ids = [attrs["id"] for _, attrs in markup.tags if "id" in attrs]
+        assert len(ids) == len(set(ids)), name
+
+
+def test_every_label_has_its_field_and_every_copy_button_its_text(pages):
+    for name, markup in pages.items():
+        ids = {attrs.get("id") for _, attrs in markup.tags}
+        pointed = {attrs["for"] for attrs in markup.named("label")}
+        pointed |= {a["data-copy"] for a in markup.named("button") if "data-copy" in a}
+        assert pointed <= ids, name
+
+
+def test_every_form_that_changes_something_has_a_token(pages):
+    for name, markup in pages.items():
+        posts = [form for form in markup.named("form") if form.get("method") == "post"]
+        tokens = [i for i in markup.named("input") if i.get("name") == "csrfmiddlewaretoken"]
+        assert len(posts) == len(markup.named("form")) == len(tokens), name
+
+
+def test_the_policy_is_strict(client, db):
+    policy = client.get("/")["Content-Security-Policy"]
+
+    assert "script-src 'self'" in policy
+    assert "style-src 'self'" in policy
+    assert "unsafe" not in policy

@@ -40,15 +40,46 @@ def for_server_account(binary: Path, *, venv: Path, data: Data) -> Path:
     if server_account() is None or runs(binary) or venv not in binary.parents:
         return binary
     packages = next(venv.glob("lib/python*/site-packages"))
-    package = binary.relative_to(packages).parts[0]
     copies = data.folder / "binaries"
-    copies.mkdir(exist_ok=True)
-    copies.chmod(0o755)
     # The libraries stay beside the package, where the programs' run path looks for them.
-    for name in (package, package + ".libs"):
-        if (packages / name).is_dir():
-            shutil.copytree(packages / name, copies / name, dirs_exist_ok=True, symlinks=True)
+    libraries = packages / f"{binary.relative_to(packages).parts[0]}.libs"
+    installation = binary.parent.parent if binary.parent.name == "bin" else binary.parent
+    for folder in (libraries, installation):
+        if folder.is_dir():
+            _make_open(copies, folder.relative_to(packages).parent)
+            _copy(folder, copies / folder.relative_to(packages))
     return copies / binary.relative_to(packages)
+
+
+def _make_open(top: Path, below: Path) -> None:
+    """Folders that everybody can walk through, whatever our umask takes away."""
+    for folder in (top, *(top / part for part in reversed([below, *below.parents]))):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
+def _copy(original: Path, copy: Path) -> None:
+    """Copy a folder for everyone to read, unless this very version of it is there."""
+    stamp, facts = copy.with_name(copy.name + ".copied"), _facts(original)
+    if stamp.exists() and stamp.read_text() == facts:
+        return
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(original, copy, symlinks=True)
+    for path in (copy, *copy.rglob("*")):
+        _open_to_all(path)
+    stamp.write_text(facts)
+
+
+def _facts(folder: Path) -> str:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return "\n".join(f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in found)
+
+
+def _open_to_all(path: Path) -> None:
+    """Let everybody read what we copied."""
+    if not path.is_symlink():
+        mode = path.stat().st_mode
+        path.chmod(mode | (0o555 if mode & 0o100 else 0o444))
 
 
 def runs(binary: Path) -> bool:

@@ -144,7 +144,8 @@ class Platform:
 
 def _static_digest() -> str:
     """Changes with any static file of ours and with the installed packages."""
-    files = [*PROJECT.glob("static/**/*"), *PROJECT.glob("*/static/**/*")]
+    # Not .data/static, which is where they are collected to.
+    files = [*PROJECT.glob("static/**/*"), *PROJECT.glob("[a-z]*/static/**/*")]
     facts = [f"{file}{file.stat().st_size}{file.stat().st_mtime_ns}" for file in sorted(files)]
     lock = (PROJECT / "requirements.lock").read_text()
     return hashlib.sha256("\n".join([sys.version, lock, *facts]).encode()).hexdigest()

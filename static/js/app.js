@@ -33,9 +33,10 @@
     button.hidden = false;
   };
 
-  // navigator.clipboard exists on https and localhost only; elsewhere the old way.
   const copy = async (element) => {
-    if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
+    try {
+      return await navigator.clipboard.writeText(element.textContent);
+    } catch { /* neither https nor localhost, or not allowed: the old way */ }
     const selection = getSelection();
     selection.selectAllChildren(element);
     const done = document.execCommand("copy");

@@ -108,7 +108,15 @@ def _storage() -> Facts:
 
 def _runner() -> Facts:
     status = Runner(settings.RUNNER_SOCKET).status()
-    return {"fences": status.get("fences", {}), "children": status.get("children", {})}
+    fences = status["fences"]
+    healthy = fences["complete"] and not fences["allowed_incomplete"]
+    return {
+        "status": "ok" if healthy else "error",
+        "fences": fences,
+        # Their number only: whose they are is nobody's business here.
+        "children": len(status["children"]),
+        "memory": status["memory"],
+    }
 
 
 def _answer(status: int, body: Facts) -> HttpResponse:

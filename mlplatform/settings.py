@@ -30,7 +30,7 @@ ALLOWED_HOSTS = [_site.hostname, "localhost", "127.0.0.1", "[::1]", *env.list("A
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", [])
 CORS_URLS_REGEX = r"^/api/.*$"
-CORS_EXPOSE_HEADERS = ["X-Request-Id"]
+CORS_EXPOSE_HEADERS = ["X-Request-Id", "X-Cache", "Retry-After"]
 
 # Where artifacts, the prediction-log spool and collected static files live.
 DATA_DIR = BASE_DIR / env.path("DATA_DIR", default=Path(".data"))
@@ -270,6 +270,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"PredictionStatusEnum": "inference.models.Prediction.Status"},
 }
 UNFOLD = {"SITE_TITLE": "mlplatform operations", "SITE_HEADER": "mlplatform operations"}
 

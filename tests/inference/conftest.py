@@ -1,8 +1,6 @@
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,23 +13,9 @@ from inference import hosts, prediction_log
 EMPTY = "TRUNCATE inference_prediction"
 
 
-@pytest.fixture(scope="session")
-def runner_socket():
-    """The real runner, started as the platform starts it: with an empty environment."""
-    folder = tempfile.mkdtemp(prefix="mlp-")  # a socket's path has room for 107 characters
-    program = Path(django_settings.BASE_DIR) / "registry" / "runner" / "__main__.py"
-    command = [sys.executable, "-I", "-B", program, "--socket", f"{folder}/runner.sock"]
-    with subprocess.Popen(command, env={}, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline()
-        yield f"{folder}/runner.sock"
-        process.terminate()
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
-def runner(runner_socket, settings):
+def runner():
     """The real runner, and no connection to it yet."""
-    settings.RUNNER_SOCKET = runner_socket
     yield
     hosts.pool.clear()
 

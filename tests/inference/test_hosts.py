@@ -9,6 +9,7 @@ from dataclasses import replace
 import cloudpickle
 import numpy as np
 import pytest
+from django.conf import settings
 from django.utils.timezone import now
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -146,9 +147,9 @@ def test_without_the_runner(linear, settings):
         ask(linear, 1)
 
 
-def test_the_pool_closes_the_connections_used_least(runner_socket):
+def test_the_pool_closes_the_connections_used_least():
     pool = hosts.Pool(max_idle=2)
-    runner = Runner(runner_socket)
+    runner = Runner(settings.RUNNER_SOCKET)
     connections = {key: runner.host(f"graph:{key}", kind="graph") for key in ("old", "new", "last")}
     for key, connection in connections.items():
         pool.give_back(key, connection)

@@ -1,4 +1,4 @@
-"""Hostile files, sent by HTTP to the whole platform: each is rejected with a reason, none does harm."""
+"""Hostile files, sent by HTTP to the whole platform: all rejected with a reason, none does harm."""
 
 import json
 import os
@@ -22,13 +22,6 @@ class Call:
 
     def __reduce__(self):
         return self.call
-
-
-class Hidden:
-    """Looks like data: calls only when its attribute is set."""
-
-    def __init__(self, inner):
-        self.inner = inner
 
 
 FILES = {

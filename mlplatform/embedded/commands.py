@@ -206,7 +206,11 @@ def _run_tests(supervisor: Supervisor, data: Data, venv: Path, arguments: list[s
     cores = str(max(2, min(8, os.cpu_count() or 2)))
     argv = [packages.python(venv), "-m", "pytest", "-n", cores, "--dist", "loadgroup", *arguments]
     # SIGINT lets pytest print what it has found so far.
-    program = Program("pytest", argv, platform.env, PROJECT, stop_signal=signal.SIGINT)
+    # What tests leave behind goes with the servers.
+    temporary = data.folder / "t"
+    temporary.mkdir()
+    env = {**platform.env, "TMPDIR": str(temporary)}
+    program = Program("pytest", argv, env, PROJECT, stop_signal=signal.SIGINT)
     return supervisor.call(program)
 
 

@@ -103,7 +103,7 @@ def run_py(*arguments, env=None):
 @pytest.fixture
 def folder():
     """A data folder with a short path, which nobody's servers can reach when we are root."""
-    parent = Path(tempfile.mkdtemp(prefix="mlp-", dir="/tmp"))
+    parent = Path(tempfile.mkdtemp(prefix="mlp-"))
     parent.chmod(0o711)
     yield parent / "data"
     shutil.rmtree(parent)

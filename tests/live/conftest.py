@@ -37,7 +37,7 @@ class Platform:
 @pytest.fixture(scope="session")
 def platform():
     """Start it before the first test that asks, stop it after the last."""
-    folder = Path(tempfile.mkdtemp(prefix="mlp-", dir="/tmp")) / "data"
+    folder = Path(tempfile.mkdtemp(prefix="mlp-")) / "data"
     folder.parent.chmod(0o711)  # root's servers run as nobody and have to get there
     environment = {k: v for k, v in os.environ.items() if k not in OUR_SETTINGS}
     process = subprocess.Popen(

@@ -204,7 +204,16 @@ def _run_tests(supervisor: Supervisor, data: Data, venv: Path, arguments: list[s
     (data.folder / "static").mkdir()  # collected files are not needed, the folder is looked for
     platform.wait_for_runner(runner)
     cores = str(max(2, min(8, os.cpu_count() or 2)))
-    argv = [packages.python(venv), "-m", "pytest", "-n", cores, "--dist", "loadgroup", *arguments]
+    argv = [
+        packages.python(venv),
+        "-m",
+        "pytest",
+        "-n",
+        cores,
+        "-p",
+        "tests.scheduling",
+        *arguments,
+    ]
     # SIGINT lets pytest print what it has found so far.
     # What tests leave behind goes with the servers.
     temporary = data.folder / "t"

@@ -18,7 +18,13 @@ HEADERS = {
 """,
 }
 # `pip freeze` drops the conditions of requirements.txt.
-ONLY_ON = {"seccompy": 'sys_platform == "linux"', "landlockpy": 'sys_platform == "linux"'}
+ONLY_ON = {
+    "async-timeout": 'python_full_version < "3.11.3"',
+    "landlockpy": 'sys_platform == "linux"',
+    "seccompy": 'sys_platform == "linux"',
+}
+# What redis needs on Debian 12's Python 3.11.2, wherever the lock is made.
+ALSO = {RUN: ["async-timeout==5.0.1"], DEV: []}
 
 
 def write(name: str) -> None:
@@ -26,7 +32,7 @@ def write(name: str) -> None:
     frozen = subprocess.run(
         [sys.executable, "-m", "pip", "freeze"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    lines = [_with_condition(line) for line in frozen]
+    lines = sorted(map(_with_condition, {*frozen, *ALSO[name]}), key=str.lower)
     if name == DEV:
         known = Path(RUN).read_text().splitlines()
         lines = [line for line in lines if line not in known]

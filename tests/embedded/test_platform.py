@@ -9,8 +9,7 @@ import pytest
 from mlplatform.embedded.places import Data
 from tests.embedded.conftest import Running, run_py, wait_until_gone
 
-# After one another: each of these fills the machine.
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture

@@ -80,12 +80,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items):
-    # One group, so that only one test process starts the platform.
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.live)
-            item.add_marker(pytest.mark.xdist_group("live"))
             item.add_marker(pytest.mark.timeout(300))

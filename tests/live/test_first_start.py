@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -30,6 +31,7 @@ def test_it_works(platform):
     }
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl on this machine")
 def test_the_printed_curl_works_as_pasted(platform):
     curl = platform.printed.partition("Ask the demo model:")[2].partition("Ctrl-C")[0]
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import isfinite
 from typing import Any, BinaryIO
 from uuid import UUID
 
@@ -243,5 +244,14 @@ def _golden(signature: Signature, rows: Rows, original: Mapping[str, Any]) -> di
 
 def _first(output: Any) -> Any:
     if isinstance(output, list) and output and isinstance(output[0], np.ndarray):
-        return [part[0].tolist() for part in output]
-    return output[0].tolist() if isinstance(output, np.ndarray) else output[0]
+        return [_plain(part[0]) for part in output]
+    return _plain(output[0])
+
+
+def _plain(value: Any) -> Any:
+    """As JSON: None where a number is not finite."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

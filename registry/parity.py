@@ -6,6 +6,7 @@ the original counts for nothing until both have answered rows of our choice.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,9 @@ class Parity:
         return not self.reason
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON knows no infinity, which is how far NaN is from a number: None stands for it."""
+        finite = isfinite(self.largest_difference)
+        return {**asdict(self), "largest_difference": self.largest_difference if finite else None}
 
 
 def compare(original: Mapping[str, Any], graph: Mapping[str, Any], *, rows: int) -> Parity:

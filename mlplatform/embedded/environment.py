@@ -92,8 +92,8 @@ def _ask(question: str, setting: str, what: str, env: dict[str, str], venv: Path
     )
     if asked.returncode == 0:
         return asked.stdout.strip()
-    # The last line is the exception; the URL, which may hold a password, is in none of these.
-    cause = asked.stderr.strip().splitlines()[-1]
+    # The exception's first line. It names host and port, never the URL, which may hold a password.
+    cause = [line for line in asked.stderr.splitlines() if line and not line[0].isspace()][-1]
     raise Trouble(
         f"{what} at {setting} does not answer: {cause}",
         fix=f"correct {setting}, or unset it to use the embedded server",

@@ -178,6 +178,25 @@ def test_pythons_own_variables_do_not_reach_the_platform(monkeypatch):
     assert outside()["MAX_PREDICT_ROWS"] == "7"
 
 
+@pytest.mark.parametrize(
+    ("setting", "url"),
+    [
+        ("DATABASE_URL", "postgres://someone:hunter2@127.0.0.1:1/somewhere"),
+        ("REDIS_URL", "redis://:hunter2@127.0.0.1:1/0"),
+    ],
+)
+def test_a_server_of_yours_that_does_not_answer(folder, free_port, setting, url):
+    answer = run_py(
+        "start", "--data-dir", str(folder), "--port", str(free_port), env={setting: url}
+    )
+
+    assert answer.returncode == 1
+    assert f"at {setting} does not answer: " in answer.stdout
+    assert "Connection refused" in answer.stdout
+    assert f"correct {setting}" in answer.stdout
+    assert "hunter2" not in answer.stdout
+
+
 LOGS = {
     "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device": (
         "The disk is full."

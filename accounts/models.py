@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts import emails, passwords
+from accounts.audit_events import AuditEvent as AuditEvent  # Django looks for models here
 from accounts.roles import Role
 from mlplatform.foundation.uuid7 import uuid7
 

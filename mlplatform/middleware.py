@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from mlplatform.api import as_problem
 from mlplatform.error_pages import is_for_program, page
+from mlplatform.foundation import request_facts
 from mlplatform.foundation.uuid7 import uuid7
 
 logger = structlog.get_logger("request")
@@ -35,7 +36,11 @@ class RequestLogMiddleware:
         request.id = given if _ACCEPTED_ID.fullmatch(given) else str(uuid7())
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.id)
-        response = self.get_response(request)
+        facts = request_facts.begin(request_id=request.id, ip=_ip_of(request))
+        try:
+            response = self.get_response(request)
+        finally:
+            request_facts.end(facts)
         response["X-Request-Id"] = request.id
         self._log(request, response, (time.perf_counter() - started) * 1000)
         return response
@@ -54,6 +59,11 @@ class RequestLogMiddleware:
             status_code=response.status_code,
             response_time_ms=round(milliseconds, 3),
         )
+
+
+def _ip_of(request: HttpRequest) -> str | None:
+    """None where the peer has no address: a unix socket."""
+    return request.META.get("REMOTE_ADDR") or None
 
 
 class LooserPolicyMiddleware:

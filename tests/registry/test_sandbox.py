@@ -221,6 +221,7 @@ def test_a_host_that_ended_before_is_nobodys_fault(runner, load):
 
 
 def test_a_fresh_host_ends_with_its_connection(runner):
+    assert eventually(lambda: runner.status()["children"] == [])  # what others have killed
     host = runner.fresh_host(kind="estimator")
     assert len(runner.status()["children"]) == 1
     host.close()

@@ -43,7 +43,8 @@ def test_every_setting_is_in_the_example():
 def test_the_example_names_no_unknown_setting():
     source = (ROOT / "mlplatform/settings.py").read_text()
 
-    assert {n for n in re.findall(r"^(?:# )?([A-Z0-9_]+)=", ENV, re.M) if f'"{n}"' not in source} == set()
+    named = re.findall(r"^(?:# )?([A-Z0-9_]+)=", ENV, re.M)
+    assert {name for name in named if f'"{name}"' not in source} == set()
 
 
 def problems(cls):

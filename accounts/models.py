@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts import emails, passwords
+from accounts import emails, generation, passwords
 from accounts.audit_events import AuditEvent as AuditEvent  # Django looks for models here
 from accounts.roles import Role
 from mlplatform.foundation.uuid7 import uuid7
@@ -91,7 +91,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     def change_password(self, password: str) -> None:
         """Ends every session, and every token issued so far."""
         self.set_password(password)
-        self.save(update_fields=["password"])
+        with transaction.atomic():
+            self.save(update_fields=["password"])
+            generation.bump_for_user(self)
+
+    def deactivate(self) -> None:
+        """Nobody signs in as this user any more; sessions, tokens and keys end at once."""
+        self.is_active = False
+        with transaction.atomic():
+            self.save(update_fields=["is_active"])
+            generation.bump_for_user(self)
 
 
 class Organization(models.Model):
@@ -102,6 +111,8 @@ class Organization(models.Model):
     slug = models.SlugField(max_length=63, unique=True)
     is_personal = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # See accounts.generation.
+    generation = models.BigIntegerField(default=0, db_default=0, editable=False)
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")
 
     class Meta:
@@ -219,7 +230,9 @@ class APIKey(models.Model):
         """For good; a second time changes nothing."""
         if self.revoked_at is None:
             self.revoked_at = at
-            self.save(update_fields=["revoked_at"])
+            with transaction.atomic():
+                self.save(update_fields=["revoked_at"])
+                generation.bump(self.organization)
 
     def mark_used(self, *, at: datetime) -> None:
         """Write the last use, at most once a minute."""

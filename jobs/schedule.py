@@ -15,6 +15,12 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    # What a process could not announce because Redis was away for it: each twice.
+    "republish generations": {
+        "task": "jobs.tasks.republish_generations",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     # Seven days ahead, so that a week without beat is harmless. The drainer makes them too.
     "make prediction partitions": {
         "task": "jobs.tasks.make_prediction_partitions",

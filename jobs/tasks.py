@@ -5,6 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils.timezone import now
 
+from accounts import generation
 from jobs import upkeep
 from registry.tasks import request_waiting
 
@@ -27,3 +28,8 @@ def drop_old_predictions(**kwargs: Any) -> None:
 @shared_task
 def flush_expired_tokens(**kwargs: Any) -> None:
     upkeep.flush_expired_tokens(at=now())
+
+
+@shared_task
+def republish_generations(**kwargs: Any) -> None:
+    generation.republish_recent(at=now())

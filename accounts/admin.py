@@ -15,10 +15,41 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.models import APIKey, APIKeyQuerySet, Membership, Organization, User
+from accounts import api_keys, audit
+from accounts.models import (
+    APIKey,
+    APIKeyQuerySet,
+    AuditEvent,
+    Membership,
+    Organization,
+    User,
+)
 from accounts.sign_up import give_personal_organization
 
 admin.site.unregister([Group, OutstandingToken, BlacklistedToken])
+
+
+class AuditedAdmin(ModelAdmin):
+    """What an operator adds, changes or removes here is in the audit log as well."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        _audit(request, "operator.added", obj, message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        _audit(request, "operator.changed", obj, message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for row in queryset:
+            _audit(request, "operator.removed", row, [])
+        return super().log_deletions(request, queryset)
+
+
+def _audit(request: HttpRequest, verb: str, row: Any, message: Any) -> None:
+    organization = row if isinstance(row, Organization) else getattr(row, "organization", None)
+    detail = {"changes": message}
+    audit.record(organization=organization, by=request.user, verb=verb, target=row, detail=detail)
 
 
 class NewUserForm(UserCreationForm):
@@ -36,7 +67,7 @@ class MembershipInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, AuditedAdmin):
     form = UserChangeForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -69,12 +100,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, AuditedAdmin):
     pass
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ModelAdmin):
+class OrganizationAdmin(AuditedAdmin):
     inlines = [MembershipInline]
     list_display = ["slug", "name", "is_personal", "created_at"]
     list_filter = ["is_personal", "created_at"]
@@ -84,7 +115,7 @@ class OrganizationAdmin(ModelAdmin):
 
 
 @admin.register(Membership)
-class MembershipAdmin(ModelAdmin):
+class MembershipAdmin(AuditedAdmin):
     list_display = ["user", "organization", "role", "created_at"]
     list_filter = ["role", "created_at"]
     list_select_related = ["user", "organization"]
@@ -126,11 +157,22 @@ class APIKeyAdmin(ReadOnlyAdmin):
     def revoke(self, request: HttpRequest, keys: APIKeyQuerySet) -> None:
         at = now()
         for key in keys:
-            key.revoke(at=at)
+            api_keys.revoke_key(key, by=request.user, at=at)
         self.message_user(request, "The chosen keys are revoked.")
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.change_apikey")
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "sentence", "verb", "ip", "api_key", "request_id"]
+    list_filter = ["created_at", "verb", "target_type"]
+    # Not the organization's row: an event outlives it.
+    search_fields = ["actor_label", "target_label", "verb", "request_id", "api_key"]
+    ordering = ["-created_at", "-id"]
+    exclude = ["organization", "actor"]
+    show_full_result_count = False
 
 
 @admin.register(OutstandingToken)

@@ -8,8 +8,10 @@ from datetime import datetime
 from hmac import compare_digest
 
 from django.conf import settings
+from django.db import transaction
 from django.utils.crypto import salted_hmac
 
+from accounts import audit
 from accounts.models import APIKey, Organization, User
 from accounts.roles import DEFAULT_SCOPES
 
@@ -20,6 +22,7 @@ _BASE62 = string.digits + string.ascii_letters
 _SHAPE = re.compile(r"mlp_live_([0-9A-Za-z]{8})_[0-9A-Za-z]{43}", re.ASCII)
 
 
+@transaction.atomic
 def create_key(
     *,
     organization: Organization,
@@ -42,7 +45,22 @@ def create_key(
         expires_at=expires_at,
         created_at=at,
     )
+    audit.record(
+        organization=organization,
+        by=by,
+        verb="key.created",
+        target=key,
+        detail={"scopes": key.scopes},
+    )
     return key, secret
+
+
+@transaction.atomic
+def revoke_key(key: APIKey, *, by: User, at: datetime) -> None:
+    """For good; a second time changes nothing."""
+    if key.revoked_at is None:
+        key.revoke(at=at)
+        audit.record(organization=key.organization, by=by, verb="key.revoked", target=key)
 
 
 def find_key(secret: str, *, at: datetime) -> APIKey | None:

@@ -49,6 +49,13 @@ def record(
     )
 
 
+def record_failed_sign_in(email: str) -> None:
+    """The same work whether the address is known or not: the clock must not tell."""
+    user = User.objects.filter(email=email).first()
+    target = user or "an unknown address"
+    record(organization=None, by=None, verb="account.sign_in_failed", target=target)
+
+
 @transaction.atomic
 def trim(*, before: datetime) -> int:
     """Let the events from before this time go, and write that down. For operators."""

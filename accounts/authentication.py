@@ -13,6 +13,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts import api_keys, tokens
 from accounts.models import APIKey, User
+from mlplatform.foundation import request_facts
 
 CHALLENGE = 'Bearer realm="api"'
 
@@ -31,6 +32,7 @@ class APIKeyAuthentication(BaseAuthentication):
                 "The API key is unknown, has expired or was revoked.", code="key_invalid"
             )
         key.mark_used(at=at)
+        request_facts.note_api_key(key.prefix)
         return key.created_by, key
 
     def authenticate_header(self, request: Request) -> str:

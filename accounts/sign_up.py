@@ -4,10 +4,11 @@ import secrets
 from collections.abc import Iterator
 from datetime import datetime
 
+from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from accounts import passwords
+from accounts import audit, passwords
 from accounts.emails import canonical_email
 from accounts.errors import EmailTaken
 from accounts.models import Organization, User
@@ -31,7 +32,9 @@ def register(*, email: str, password: str, full_name: str = "", at: datetime) ->
             f"Somebody has signed up as {email} already. Sign in, or use another address.",
             errors=[{"pointer": "/email", "code": "email_taken", "detail": "Already in use."}],
         ) from clash
-    give_personal_organization(user, at=at)
+    EmailAddress.objects.create(user=user, email=email, primary=True)
+    home = give_personal_organization(user, at=at)
+    audit.record(organization=home, by=user, verb="account.signed_up", target=user)
     return user
 
 

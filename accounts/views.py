@@ -1,25 +1,17 @@
-"""Pages: sign in, and sign in by link. Signing out is Django's view."""
+"""The page behind a link that signs in once. The other pages of /accounts/ are allauth's."""
 
-from http import HTTPStatus
-
+from allauth.account.forms import LoginForm
+from allauth.usersessions.models import UserSession
 from django.contrib import auth
-from django.contrib.auth import views
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from accounts import login_links
-from accounts.forms import SignInForm
+from accounts import audit, login_links
 
 BACKEND = "accounts.backends.EmailBackend"
-
-
-class SignInView(views.LoginView):
-    template_name = "accounts/login.html"
-    authentication_form = SignInForm
-    redirect_authenticated_user = True
 
 
 @never_cache
@@ -28,7 +20,11 @@ def sign_in_by_link(request: HttpRequest, uidb64: str, token: str) -> HttpRespon
     user = login_links.redeem(uidb64, token, at=now())
     if user is None:
         refused = "This link was used before, or has expired. Sign in with your password."
-        page = {"form": SignInForm(request), "refused": refused}
-        return render(request, "accounts/login.html", page, status=HTTPStatus.BAD_REQUEST)
+        page = {"form": LoginForm(request=request), "refused": refused}
+        return render(request, "account/login.html", page, status=400)
     auth.login(request, user, backend=BACKEND)
+    UserSession.objects.create_from_request(request)
+    audit.record(
+        organization=None, by=user, verb="account.signed_in", target=user, detail={"by": "link"}
+    )
     return redirect("/")

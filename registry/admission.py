@@ -18,6 +18,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
+from accounts import audit
 from registry import artifacts, parity, probe_rows, promotion
 from registry.errors import RegistryProblem
 from registry.models import CHAMPION, ModelVersion
@@ -55,7 +56,8 @@ def admit(version_id: UUID, *, at: datetime) -> None:
         return
     version = ModelVersion.objects.select_related("model").get(pk=version_id)
     if version.attempts > ModelVersion.MAX_ATTEMPTS:
-        version.reject(
+        _reject(
+            version,
             code="gave_up",
             reason="The model was tried three times and each time its worker died. It may need "
             "more memory than a worker has.",
@@ -66,7 +68,7 @@ def admit(version_id: UUID, *, at: datetime) -> None:
     except RunnerUnavailable as error:
         version.wait(code=error.code, reason=error.reason)
     except SandboxError as error:
-        version.reject(code=error.code, reason=error.reason)
+        _reject(version, code=error.code, reason=error.reason)
     except RegistryProblem as error:
         version.wait(code=error.code, reason=error.detail)
     logger.info("admission ended", version_id=str(version_id), status=version.status)
@@ -81,9 +83,8 @@ def _admit(version: ModelVersion, runner: Runner, *, at: datetime) -> None:
                 {**inspection.report["signature"], "methods": inspection.report["methods"]}
             )
         except (InvalidSignature, KeyError, TypeError) as error:
-            version.reject(
-                code="bad_reply", reason=f"The model's description is unusable: {error}."
-            )
+            reason = f"The model's description is unusable: {error}."
+            _reject(version, code="bad_reply", reason=reason)
             return
         verdict = judge(runner, version, artifact, inspection, signature)
     facts = {
@@ -117,8 +118,25 @@ def _open_for_use(
         golden=verdict.golden,
         at=at,
     )
+    _record("version.ready", version)
     if not version.model.aliases.filter(name=CHAMPION).exists():
         promotion.point(version, alias=CHAMPION, at=at)
+
+
+@transaction.atomic
+def _reject(version: ModelVersion, *, code: str, reason: str) -> None:
+    version.reject(code=code, reason=reason)
+    _record("version.rejected", version, code=code, reason=reason)
+
+
+def _record(verb: str, version: ModelVersion, **detail: str) -> None:
+    audit.record(
+        organization=version.model.organization,
+        by=None,
+        verb=verb,
+        target=version,
+        detail={"version": version.number, "model": version.model.name, **detail},
+    )
 
 
 def judge(

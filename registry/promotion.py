@@ -4,12 +4,14 @@ from datetime import datetime
 
 from django.db import transaction
 
+from accounts import audit, generation
+from accounts.models import User
 from registry.errors import VersionNotReady
 from registry.models import Alias, ModelVersion, RegisteredModel
 
 
 @transaction.atomic
-def promote(version: ModelVersion, *, alias: str, at: datetime) -> Alias:
+def promote(version: ModelVersion, *, alias: str, by: User, at: datetime) -> Alias:
     """Let `alias` point at the version from now on; going back is the same call.
 
     Raises VersionNotReady, and then the old version goes on serving.
@@ -20,11 +22,35 @@ def promote(version: ModelVersion, *, alias: str, at: datetime) -> Alias:
             f"Version {version.number} is {version.status}; only a ready version can answer."
             + (f" {version.reason}" if version.reason else "")
         )
-    return point(version, alias=alias, at=at)
+    return point(version, alias=alias, by=by, at=at)
 
 
-def point(version: ModelVersion, *, alias: str, at: datetime) -> Alias:
+@transaction.atomic
+def point(version: ModelVersion, *, alias: str, at: datetime, by: User | None = None) -> Alias:
+    """`by` None: the platform does, after an admission."""
+    before = version.model.aliases.filter(name=alias).values_list("version__number", flat=True)
+    _record("version.promoted", version, by, alias=alias, before=before.first())
     pointed, _ = Alias.objects.update_or_create(
         model_id=version.model_id, name=alias, defaults={"version": version, "updated_at": at}
     )
+    generation.bump(version.model.organization)
     return pointed
+
+
+@transaction.atomic
+def remove_alias(model: RegisteredModel, *, alias: str, by: User) -> None:
+    """The name points nowhere from now on. One that is not there is no error."""
+    for pointed in model.aliases.filter(name=alias).select_related("version__model"):
+        pointed.delete()
+        _record("alias.removed", pointed.version, by, alias=alias)
+    generation.bump(model.organization)
+
+
+def _record(verb: str, version: ModelVersion, by: User | None, **detail: object) -> None:
+    audit.record(
+        organization=version.model.organization,
+        by=by,
+        verb=verb,
+        target=version,
+        detail={"version": version.number, "model": version.model.name, **detail},
+    )

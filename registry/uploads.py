@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.text import slugify
 
+from accounts import audit
 from accounts.models import Organization, User
 from registry import artifacts
 from registry.errors import ArtifactTooLarge, EmptyArtifact, InvalidName
@@ -89,5 +90,12 @@ def _add_version(
     model.describe(at=at, **changes)
     newest = model.versions.aggregate(newest=Max("number"))["newest"] or 0
     version = model.versions.create(number=newest + 1, created_by=by, created_at=at, **artifact)
+    audit.record(
+        organization=organization,
+        by=by,
+        verb="version.uploaded",
+        target=version,
+        detail={"version": version.number, "model": slug, "digest": version.digest},
+    )
     transaction.on_commit(partial(request_admission, version.pk))
     return version

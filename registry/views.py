@@ -82,7 +82,7 @@ def promote_version(request: HttpRequest, name: str) -> HttpResponse:
         raise BadRequest("no version to promote")
 
     version = find_version(model, form.cleaned_data["version"])
-    promote(version, alias=CHAMPION, at=now())
+    promote(version, alias=CHAMPION, by=request.user, at=now())
 
     messages.success(request, f"Version {version.number} of {model.name} answers from now on.")
     return redirect("model", model.name)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from accounts import api_keys, tokens
+from accounts import api_keys, audit, tokens
 from accounts.api import serializers
 from accounts.authentication import CHALLENGE
 from accounts.models import APIKey, APIKeyQuerySet, Membership
@@ -69,9 +69,11 @@ class LoginView(PublicView):
         user = authenticate(request, **asked.validated_data)
 
         if user is None:
+            audit.record_failed_sign_in(asked.validated_data["email"])
             raise AuthenticationFailed(
                 "The e-mail address or the password is wrong.", code="invalid_credentials"
             )
+        audit.record(organization=None, by=user, verb="account.signed_in", target=user)
         return Response(serializers.TokensSerializer(tokens.issue(user)).data)
 
 
@@ -179,7 +181,7 @@ class KeyView(APIView):
         """Revoke a key, at once and for good. It stays in the list."""
         key = get_object_or_404(_keys_in_reach(request), pk=key_id)
 
-        key.revoke(at=now())
+        api_keys.revoke_key(key, by=request.user, at=now())
 
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -17,9 +17,10 @@ from rest_framework.views import APIView
 from accounts.permissions import CanDeploy, CanRead
 from accounts.tenancy import organization_of
 from registry.api import serializers
+from registry.catalogue import delete_model, describe_model
 from registry.errors import InvalidName
 from registry.models import CHAMPION, ModelVersion, RegisteredModel, RegisteredModelQuerySet
-from registry.promotion import promote
+from registry.promotion import promote, remove_alias
 from registry.serving import find_model, find_version
 from registry.upload_limit import UploadLimit
 from registry.uploads import upload_version
@@ -115,7 +116,7 @@ class ModelView(_ReadOrDeploy):
         asked = serializers.ModelChangesSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
 
-        found.describe(at=now(), **asked.validated_data)
+        describe_model(found, by=request.user, at=now(), **asked.validated_data)
 
         return Response(serializers.ModelSerializer(found).data)
 
@@ -126,7 +127,7 @@ class ModelView(_ReadOrDeploy):
     )
     def delete(self, request: Request, model: str) -> Response:
         """Take the model out of service. Its log stays."""
-        find_model(organization_of(request), model).soft_delete(at=now())
+        delete_model(find_model(organization_of(request), model), by=request.user, at=now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -173,7 +174,7 @@ class AliasView(APIView):
         asked.is_valid(raise_exception=True)
         version = _version(request, model, asked.validated_data["version"])
 
-        pointed = promote(version, alias=alias, at=now())
+        pointed = promote(version, alias=alias, by=request.user, at=now())
 
         return Response(serializers.AliasSerializer(pointed).data)
 
@@ -188,7 +189,7 @@ class AliasView(APIView):
         found = find_model(organization_of(request), model)
         if alias == CHAMPION:
             raise InvalidName("The champion answers by default; point it elsewhere instead.")
-        found.aliases.filter(name=alias).delete()
+        remove_alias(found, alias=alias, by=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

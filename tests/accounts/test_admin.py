@@ -1,7 +1,7 @@
 import pytest
 from django.utils.timezone import now
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 
 
 @pytest.fixture
@@ -16,6 +16,7 @@ PAGES = [
     "accounts/organization",
     "accounts/membership",
     "accounts/apikey",
+    "accounts/auditevent",
     "auth/group",
     "token_blacklist/outstandingtoken",
     "token_blacklist/blacklistedtoken",
@@ -83,3 +84,34 @@ def test_people_do_not_get_in(client, alice):
     client.force_login(alice)
 
     assert client.get("/admin/accounts/user/").status_code == 302
+
+
+def test_changes_are_in_the_audit_log(operator, organization):
+    body = {
+        "name": "Renamed",
+        "slug": organization.slug,
+        "memberships-TOTAL_FORMS": 0,
+        "memberships-INITIAL_FORMS": 0,
+    }
+    response = operator.post(f"/admin/accounts/organization/{organization.pk}/change/", body)
+
+    assert response.status_code == 302
+    event = AuditEvent.objects.for_organization(organization).get(verb="operator.changed")
+    assert str(event) == "Alice (alice@example.com) changed alice in the administration"
+    assert event.ip == "127.0.0.1"
+
+
+def test_removing_is_in_the_audit_log(operator, bob):
+    response = operator.post(f"/admin/accounts/user/{bob.pk}/delete/", {"post": "yes"})
+
+    assert response.status_code == 302
+    assert AuditEvent.objects.get(verb="operator.removed").target_label == "Bob (bob@example.com)"
+
+
+def test_the_audit_log_can_only_be_read(operator):
+    event = AuditEvent.objects.newest_first()[0]
+    page = f"/admin/accounts/auditevent/{event.pk}"
+
+    assert operator.get(f"{page}/change/").status_code == 200
+    assert operator.post(f"{page}/change/", {"verb": "key.created"}).status_code == 403
+    assert operator.post(f"{page}/delete/", {"post": "yes"}).status_code == 403

@@ -226,10 +226,10 @@ def test_a_version_or_an_alias_may_be_asked_for(alice, organization, iris, predi
 
     assert answered() == (1, "setosa")
     assert answered("?version=2") == (2, 0)
-    promote(second, alias="challenger", at=now())
+    promote(second, alias="challenger", by=alice, at=now())
     assert answered("?alias=challenger") == (2, 0)
     assert answered("?alias=champion") == (1, "setosa")
-    promote(second, alias="champion", at=now())
+    promote(second, alias="champion", by=alice, at=now())
     assert answered() == (2, 0)
 
 

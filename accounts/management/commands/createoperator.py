@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 from django.utils.timezone import now
 
+from accounts import audit
 from accounts.errors import UnacceptablePassword
 from accounts.models import User
 from accounts.passwords import check_strength
@@ -31,7 +32,9 @@ class Command(BaseCommand):
             raise CommandError(refused.detail) from refused
         except ValidationError as refused:
             raise CommandError(f"{email} is no e-mail address.") from refused
-        user.make_operator()
+        if not (user.is_staff and user.is_superuser and user.is_active):
+            user.make_operator()
+            audit.record(organization=None, by=None, verb="operator.appointed", target=user)
         self.stdout.write(f"{user.email} is an operator.")
 
     def _sign_up(self, email: str, password: str | None) -> User:
@@ -54,3 +57,4 @@ def _set_password(user: User, password: str) -> None:
     if not user.check_password(password):
         check_strength(password, user=user)
         user.change_password(password)
+        audit.record(organization=None, by=None, verb="account.password_changed", target=user)

@@ -60,9 +60,8 @@ class Input:
         return value
 
     def _read_number(self, value: Any) -> float:
-        if isinstance(value, bool) and self.dtype == "boolean":
-            return float(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        # true and false are numbers to a model: a data frame's boolean column was 0 and 1 to it.
+        if not isinstance(value, int | float):
             expected = "a boolean" if self.dtype == "boolean" else "a number"
             raise ValueError(f"expected {expected}, got {_json_name(value)}")
         if self.dtype == "boolean" and value not in (0, 1):

@@ -60,10 +60,14 @@ def open_artifact(file: BinaryIO) -> Opened:
 
 
 def single_threaded(estimator: Any) -> Any:
-    """`estimator` with n_jobs 1 everywhere inside: a child may not start threads."""
+    """`estimator` with one thread everywhere inside: a child may not start any.
+
+    K-means remembers as `_n_threads` how many cores it was fitted on.
+    """
     for part in nested(estimator):
-        if getattr(part, "n_jobs", 1) not in (1, None):
-            part.n_jobs = 1
+        for threads in ("n_jobs", "_n_threads"):
+            if getattr(part, threads, 1) not in (1, None):
+                setattr(part, threads, 1)
     return estimator
 
 

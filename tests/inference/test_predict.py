@@ -267,7 +267,7 @@ def test_a_wrong_value_names_row_and_column(alice, iris, predict):
         (dict.fromkeys([*IRIS_COLUMNS, "colour"], 1), "unknown_column", "/input/colour"),
         ([1, 2, 3], "wrong_length", "/input"),
         ([1, 2, 3, None], "invalid_value", "/input/3"),
-        ([1, 2, 3, True], "invalid_value", "/input/3"),
+        ([1, 2, 3, "2"], "invalid_value", "/input/3"),
     ],
 )
 def test_a_row_that_does_not_fit(alice, iris, predict, row, code, pointer):

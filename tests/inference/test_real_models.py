@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from django.utils.timezone import now
 from sklearn import datasets
+from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -120,6 +121,8 @@ CASES = {
             StandardScaler(), MLPRegressor(hidden_layer_sizes=(10,), max_iter=60, random_state=0)
         ),
     ),
+    # Fitted on several cores: it would ask for as many threads again.
+    "clusters": ("iris", lambda: KMeans(3, n_init=2, random_state=0)),
     "two targets": ("two_targets", lambda: LinearRegression()),
     "forest of two targets": ("two_targets", lambda: RandomForestRegressor(20, random_state=0)),
 }

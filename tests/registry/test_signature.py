@@ -51,6 +51,10 @@ def test_it_takes_lists_in_the_order_of_fitting():
     np.testing.assert_array_equal(rows.blocks[0], [[5.1, 3.0], [4.0, 2.5]])
 
 
+def test_a_boolean_is_a_number_to_a_model():
+    np.testing.assert_array_equal(rows_of(FLOWERS, [True, 2]).blocks[0], [[1.0, 2.0]])
+
+
 def test_objects_and_lists_may_be_mixed():
     rows = rows_of(FLOWERS, {"x1": 3, "x0": 5.1}, [4, 2.5])
 
@@ -77,7 +81,6 @@ def test_it_survives_a_round_trip_through_json():
         ({"x0": 1}, "/inputs/1/x1", "row 1, column x1: a value is required"),
         ([1, None], "/inputs/1/1", "row 1, column x1: a value is required, got null"),
         ([1, "2"], "/inputs/1/1", "row 1, column x1: expected a number, got a string"),
-        ([1, True], "/inputs/1/1", "row 1, column x1: expected a number, got a boolean"),
         ([1, [2]], "/inputs/1/1", "row 1, column x1: expected a number, got a list"),
         ([1, 1e300], "/inputs/1/1", "row 1, column x1: the number is out of range (up to 3.4e+38)"),
         (

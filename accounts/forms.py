@@ -1,17 +1,65 @@
+"""Forms of the people's pages; django-allauth has the rest."""
+
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import AddEmailForm, LoginForm
+from allauth.account.forms import SignupForm as AllauthSignupForm
+from allauth.account.models import EmailAddress
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, UsernameField
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from accounts.models import User
+from accounts.names import canonical_name
 
 
-class SignInForm(AuthenticationForm):
-    username = UsernameField(
-        label="E-mail address",
-        widget=forms.EmailInput(
-            attrs={"class": "form-control", "autofocus": True, "autocomplete": "username"}
-        ),
-    )
-    password = forms.CharField(
-        strip=False,
-        widget=forms.PasswordInput(
-            attrs={"class": "form-control", "autocomplete": "current-password"}
-        ),
-    )
+class NameField(forms.CharField):
+    def __init__(self, **options: object) -> None:
+        widget = forms.TextInput(attrs={"autocomplete": "name"})
+        super().__init__(max_length=150, required=False, widget=widget, **options)
+
+    def clean(self, value: str) -> str:
+        try:
+            return canonical_name(super().clean(value))
+        except ValueError as refused:
+            raise ValidationError(str(refused), code="unprintable") from refused
+
+
+class SignInForm(LoginForm):
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)
+        login = self.fields["login"]
+        login.label = "E-mail address"
+        # So that password managers fill both; "email" would offer every address one ever typed.
+        login.widget.attrs |= {"autocomplete": "username", "autofocus": True}
+
+
+class SignUpForm(AllauthSignupForm):
+    full_name = NameField(label="Your name")
+    field_order = ["full_name", "email", "password1"]
+
+    def save(self, request: HttpRequest) -> User:
+        # Not allauth's: `register` makes the row of the e-mail address, as for the API.
+        return get_adapter(request).save_user(request, User(), self)
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        if self.account_already_exists:
+            # As long as a real sign-up would take, or the clock tells who is here.
+            User().set_password(self.cleaned_data["password1"])
+        return super().try_save(request)
+
+
+class ChangeEmailForm(AddEmailForm):
+    def save(self, request: HttpRequest) -> EmailAddress:
+        """The new address, once confirmed, replaces the one to sign in with.
+
+        allauth's own would take an unconfirmed first address away with the earlier wishes.
+        """
+        with transaction.atomic():
+            wishes = EmailAddress.objects.filter(user=self.user, verified=False)
+            wishes.exclude(email=self.user.email).delete()
+            address = EmailAddress.objects.create(user=self.user, email=self.cleaned_data["email"])
+        address.send_confirmation(request)
+        messages.info(request, f"We sent a mail to {address.email}. Follow the link in it.")
+        return address

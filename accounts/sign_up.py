@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator
 from datetime import datetime
 
+from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
@@ -31,6 +32,7 @@ def register(*, email: str, password: str, full_name: str = "", at: datetime) ->
             f"Somebody has signed up as {email} already. Sign in, or use another address.",
             errors=[{"pointer": "/email", "code": "email_taken", "detail": "Already in use."}],
         ) from clash
+    EmailAddress.objects.create(user=user, email=email, primary=True)
     home = give_personal_organization(user, at=at)
     audit.record(organization=home, by=user, verb="account.signed_up", target=user)
     return user

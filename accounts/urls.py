@@ -1,10 +1,14 @@
-from django.contrib.auth.views import LogoutView
-from django.urls import path
+"""Pages of people. Ours first; the rest of /accounts/ is django-allauth's."""
 
-from accounts import views
+from allauth.account import views as allauth_views
+from django.urls import include, path
+
+from accounts import people_views, views
 
 urlpatterns = [
-    path("login/", views.SignInView.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(next_page="login"), name="logout"),
+    path("login/", allauth_views.login, name="login"),
+    path("logout/", allauth_views.logout, name="logout"),
     path("link/<uidb64>/<token>/", views.sign_in_by_link, name="login-link"),
+    path("sessions/<int:session_id>/end/", people_views.end_session, name="end-session"),
+    path("", include("allauth.urls")),
 ]

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 from whitenoise.compress import Compressor
 
@@ -52,6 +53,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "corsheaders",
     "csp",
     "js_lib_bootstrap5",
@@ -77,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "mlplatform.middleware.ProblemPageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "mlplatform.urls"
@@ -201,7 +207,47 @@ AUTH_PASSWORD_VALIDATORS = [
 ] + [{"NAME": "accounts.passwords.MaximumLengthValidator"}]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
-LOGOUT_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+
+# django-allauth: the pages below /accounts/.
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.SignInForm",
+    "signup": "accounts.forms.SignUpForm",
+    "add_email": "accounts.forms.ChangeEmailForm",
+}
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = env.str(
+    "ACCOUNT_EMAIL_VERIFICATION",
+    default="optional",
+    validate=validate.OneOf(["none", "optional", "mandatory"]),
+)
+ACCOUNT_CHANGE_EMAIL = True  # one address each, changed when the new one is confirmed
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[mlplatform] "
+ACCOUNT_SESSION_REMEMBER = True
+MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "mlplatform"
+MFA_TOTP_TOLERANCE = 1  # 30 seconds: telephones' clocks
+# Browsers give passkeys to http on localhost only, so this opens no network to them.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _is_https
+# Where mail may be missing, who cannot confirm an address still gets a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = ACCOUNT_EMAIL_VERIFICATION != "mandatory"
+
+# --- mail --------------------------------------------------------------------
+
+# console: mails are printed into the log of the web process.
+_mail = env.dj_email_url("EMAIL_URL", default="console:")
+if "EMAIL_BACKEND" not in _mail:
+    raise ImproperlyConfigured("EMAIL_URL begins with submission:, smtp:, file: or console:.")
+globals().update(_mail)
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="") or f"mlplatform@{_site.hostname}"
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -1,5 +1,6 @@
 """Where everything is reached: pages at /, the API under /api/v1/, schema, admin, health."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import (
@@ -11,6 +12,9 @@ from rest_framework.permissions import AllowAny
 
 from mlplatform import error_pages
 from mlplatform.health import health
+
+# Signing in is one page for everybody: with the second factor and the same limits.
+admin.site.login = secure_admin_login(admin.site.login)
 
 _open = {"permission_classes": [AllowAny], "authentication_classes": []}
 

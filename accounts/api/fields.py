@@ -1,18 +1,13 @@
 """Serializers and fields that take nothing but what they were made for."""
 
-import unicodedata
 from typing import Any
 
 from rest_framework import serializers
 
 from accounts.emails import MAX_LENGTH, canonical_email
+from accounts.names import canonical_name
 
 MOST_FAULTS = 10
-
-# Control characters, line ends, and the invisible ones that turn text around; but not the two
-# joiners, without which some scripts and emoji cannot be written.
-_UNPRINTABLE = {"Cc", "Cf", "Zl", "Zp"}
-_JOINERS = "\u200c\u200d"
 
 
 class StrictSerializer(serializers.Serializer):
@@ -43,10 +38,10 @@ class Name(Text):
     default_error_messages = {"unprintable": "Control and invisible characters are not allowed."}
 
     def to_internal_value(self, data: Any) -> str:
-        text = unicodedata.normalize("NFC", super().to_internal_value(data))
-        if any(_is_unprintable(character) for character in text):
+        try:
+            return canonical_name(super().to_internal_value(data))
+        except ValueError:
             self.fail("unprintable")
-        return text
 
 
 class Email(Text):
@@ -57,7 +52,3 @@ class Email(Text):
 
     def to_internal_value(self, data: Any) -> str:
         return canonical_email(super().to_internal_value(data))
-
-
-def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in _UNPRINTABLE and character not in _JOINERS

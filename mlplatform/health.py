@@ -18,6 +18,7 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from redis import RedisError
 
 from mlplatform.foundation import redis
@@ -58,6 +59,7 @@ def readyz() -> HttpResponse:
     return _answer(200, {"status": "ok" if healthy else "degraded", **checks})
 
 
+@require_safe
 def health(request: HttpRequest) -> HttpResponse:
     """Everything in one JSON: database, Redis, storage, runner, each with its time."""
     checks = {

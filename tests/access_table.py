@@ -1,0 +1,177 @@
+"""Who may do what: every route and method, with what each kind of caller gets.
+
+A route or method that is not here fails `test_access.py`: whoever adds one
+says here who may, and what everybody else is answered.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.factories import uploaded_file
+
+# Written out, not taken from accounts.roles: this table judges that one.
+ROLES = ("owner", "admin", "developer", "viewer")
+SCOPES = ("predict", "models:read", "models:write", "jobs", "admin")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a method of a route answers: `ok` to these roles and scopes, else as told below."""
+
+    ok: int
+    roles: tuple[str, ...] = ROLES
+    scopes: tuple[str, ...] = ()  # of a key: each of them is enough
+    nobody: int = 401  # no credentials
+    homeless: int = 403  # signed in, but in no organization
+    other: int = 404  # owns another organization, asks for our ids
+    intruder: int = 404  # the same, and names our organization in X-Organization
+    refused: int = 403  # a member without the role
+    wrong_key: int = 403  # a key with another scope
+    body: dict[str, Any] | Callable[[], dict[str, Any]] = field(default_factory=dict)
+    is_page: bool = False
+
+    def expected(self) -> dict[str, int]:
+        """The status that each kind of caller gets."""
+        people = {role: self.ok if role in self.roles else self.refused for role in ROLES}
+        keys = {
+            f"key {scope}": self.ok if scope in self.scopes else self.wrong_key for scope in SCOPES
+        }
+        strangers = {name: getattr(self, name) for name in ("nobody", "homeless", "other")}
+        if self.is_page:  # a program's credentials are none there, and so is its header
+            return {**people, **strangers, "key admin": self.nobody}
+        viewers_key = {"viewer's key": people["viewer"]}
+        return {**people, **keys, **viewers_key, **strangers, "intruder": self.intruder}
+
+
+def _needs(roles: str, scopes: str) -> Callable[..., Rule]:
+    def make(ok: int, **more: Any) -> Rule:
+        return Rule(ok, tuple(roles.split()), tuple(scopes.split()), **more)
+
+    return make
+
+
+READ = _needs("owner admin developer viewer", "models:read models:write admin")
+PREDICT = _needs("owner admin developer", "predict admin")
+DEPLOY = _needs("owner admin developer", "models:write admin")
+KEYS = _needs("owner admin developer viewer", "admin")
+ADMINISTER = _needs("owner admin", "admin")
+
+
+def anybody(status: int, **more: Any) -> Rule:
+    """Open: everybody gets the same, whatever credentials are sent along."""
+    same = dict.fromkeys(("nobody", "homeless", "other", "intruder", "wrong_key"), status)
+    return Rule(status, scopes=SCOPES, **{**same, **more})
+
+
+def signed_in(status: int, **more: Any) -> Rule:
+    """About the caller alone: every person and every key, and no organization is asked."""
+    return replace(anybody(status, nobody=401), **more)
+
+
+def page(ok: int, roles: str = " ".join(ROLES), **more: Any) -> Rule:
+    """A page of the organization: who is not signed in is sent to the sign-in page."""
+    return Rule(ok, tuple(roles.split()), is_page=True, **{"nobody": 302, **more})
+
+
+def open_page(nobody: int, signed_in: int | None = None, **more: Any) -> Rule:
+    """A page that is nobody's: with `signed_in` where it answers people otherwise."""
+    ok = nobody if signed_in is None else signed_in
+    return Rule(ok, nobody=nobody, is_page=True, **{"homeless": ok, "other": ok, **more})
+
+
+def look(nobody: int, signed_in: int | None = None) -> dict[str, Rule]:
+    return {"get": open_page(nobody, signed_in)}
+
+
+def form(nobody: int, signed_in: int | None = None) -> dict[str, Rule]:
+    """Django's form views take PUT as they take POST."""
+    return dict.fromkeys(("get", "post", "put"), open_page(nobody, signed_in))
+
+
+def _upload() -> dict[str, Any]:
+    return {"file": uploaded_file(b"a model"), "name": "new"}
+
+
+ONE_ROW = {"input": {"sepal_length": 1, "sepal_width": 2, "petal_length": 3, "petal_width": 4}}
+
+TABLE: dict[str, dict[str, Rule]] = {
+    # our pages
+    "": {"get": open_page(200, homeless=403)},
+    "models/<model:name>": {"get": page(200)},
+    "models/<model:name>/promote": {
+        "post": page(302, "owner admin developer", body={"version": 1}),
+    },
+    # one's own account: django-allauth's pages, which send who has no business there away
+    "accounts/link/<uidb64>/<token>/": look(400),
+    "accounts/login/": form(200, 302),
+    "accounts/logout/": {"get": open_page(302, 200), "post": open_page(302)},
+    "accounts/signup/": form(200, 302),
+    "accounts/inactive/": look(200),
+    "accounts/confirm-email/": look(200),
+    r"accounts/^confirm-email/(?P<key>[-:\w]+)/$": {"get": open_page(200), "post": open_page(404)},
+    "accounts/email/": {**look(302, 200), "post": open_page(302), "put": open_page(302)},
+    "accounts/password/change/": form(302, 200),
+    "accounts/password/set/": form(302),
+    "accounts/password/reset/": form(200),
+    "accounts/password/reset/done/": look(200),
+    "accounts/password/reset/key/done/": look(200),
+    "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": form(200),
+    "accounts/reauthenticate/": form(302, 200),
+    "accounts/login/code/confirm/": form(302),
+    "accounts/2fa/": look(302, 200),
+    "accounts/2fa/authenticate/": form(302),
+    "accounts/2fa/reauthenticate/": form(302),
+    "accounts/2fa/totp/activate/": form(302),
+    "accounts/2fa/totp/deactivate/": form(302, 404),
+    "accounts/2fa/recovery-codes/": look(302, 404),
+    "accounts/2fa/recovery-codes/generate/": form(302),
+    "accounts/2fa/recovery-codes/download/": look(302, 404),
+    "accounts/2fa/webauthn/": look(302, 200),
+    "accounts/2fa/webauthn/add/": form(302),
+    "accounts/2fa/webauthn/reauthenticate/": form(302),
+    "accounts/2fa/webauthn/keys/<int:pk>/remove/": form(302),
+    "accounts/2fa/webauthn/keys/<int:pk>/edit/": form(302),
+    "accounts/2fa/webauthn/login/": form(302),
+    "accounts/sessions/": {**look(302, 200), "post": open_page(302), "put": open_page(302)},
+    # the owner's
+    "accounts/sessions/<int:session_id>/end/": {
+        "post": page(302, "owner", refused=404, homeless=404),
+    },
+    # the API: people and keys
+    "api/v1/auth/register": {"post": anybody(400)},
+    "api/v1/auth/login": {"post": anybody(400)},
+    "api/v1/auth/refresh": {"post": anybody(400)},
+    "api/v1/auth/logout": {"post": anybody(400)},
+    "api/v1/users/me": {"get": signed_in(200, homeless=403, intruder=404)},
+    "api/v1/keys": {
+        "get": KEYS(200, other=200),
+        "post": KEYS(201, other=201, body={"name": "new"}),
+    },
+    "api/v1/keys/<uuid:key_id>": {
+        "delete": Rule(204, ("owner", "admin"), ("admin",), refused=404),  # or who made it
+    },
+    # the API: models
+    "api/v1/models/upload": {"post": DEPLOY(202, other=202, body=_upload)},
+    "api/v1/models": {"get": READ(200, other=200)},
+    "api/v1/models/<model:model>": {
+        "get": READ(200),
+        "patch": DEPLOY(200, body={"description": "new"}),
+        "delete": DEPLOY(204),
+    },
+    "api/v1/models/<model:model>/versions": {"get": READ(200)},
+    "api/v1/models/<model:model>/versions/<number:number>": {"get": READ(200)},
+    "api/v1/models/<model:model>/aliases/<slug:alias>": {
+        "put": DEPLOY(200, body={"version": 1}),
+        "delete": DEPLOY(204),
+    },
+    # the API: predictions
+    "api/v1/predict/<model:model>": {"post": PREDICT(200, body=ONE_ROW)},
+    "api/v1/predictions": {"get": READ(200, other=200)},
+    "api/v1/predictions/<uuid:prediction_id>": {"get": READ(200)},
+    # about the platform
+    "api/schema/": {"get": anybody(200)},
+    "docs": {"get": anybody(200)},
+    "redoc": {"get": anybody(200)},
+    "health": {"get": anybody(200)},
+}

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from django.contrib import admin
+from allauth.account import admin as address_admin
+from allauth.account.models import EmailAddress
+from allauth.mfa import admin as factor_admin  # noqa: F401 (registers first, to be replaced)
+from allauth.mfa.models import Authenticator
+from allauth.usersessions import admin as session_admin  # noqa: F401 (the same)
+from allauth.usersessions.models import UserSession
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
@@ -15,7 +21,8 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts import api_keys, audit
+from accounts import api_keys, audit, generation, operators
+from accounts.errors import MailUnavailable
 from accounts.models import (
     APIKey,
     APIKeyQuerySet,
@@ -23,14 +30,16 @@ from accounts.models import (
     Membership,
     Organization,
     User,
+    UserQuerySet,
 )
 from accounts.sign_up import give_personal_organization
 
-admin.site.unregister([Group, OutstandingToken, BlacklistedToken])
+REPLACED = [Group, OutstandingToken, BlacklistedToken, EmailAddress, Authenticator, UserSession]
+admin.site.unregister(REPLACED)
 
 
 class AuditedAdmin(ModelAdmin):
-    """What an operator adds, changes or removes here is in the audit log as well."""
+    """What an operator adds, changes or removes here is in the audit log, and holds at once."""
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         _audit(request, "operator.added", obj, message)
@@ -45,11 +54,30 @@ class AuditedAdmin(ModelAdmin):
             _audit(request, "operator.removed", row, [])
         return super().log_deletions(request, queryset)
 
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for row in queryset:
+            _take_effect(row)
+        super().delete_queryset(request, queryset)
+
 
 def _audit(request: HttpRequest, verb: str, row: Any, message: Any) -> None:
-    organization = row if isinstance(row, Organization) else getattr(row, "organization", None)
     detail = {"changes": message}
+    organization = _organization_of(row)
     audit.record(organization=organization, by=request.user, verb=verb, target=row, detail=detail)
+    _take_effect(row)
+
+
+def _organization_of(row: Any) -> Organization | None:
+    return row if isinstance(row, Organization) else getattr(row, "organization", None)
+
+
+def _take_effect(row: Any) -> None:
+    """No process goes on with what it remembers of before."""
+    if isinstance(row, User):
+        generation.bump_for_user(row)
+    elif (organization := _organization_of(row)) is not None:
+        generation.bump(organization)
 
 
 class NewUserForm(UserCreationForm):
@@ -66,17 +94,25 @@ class MembershipInline(TabularInline):
     autocomplete_fields = ["user", "organization"]
 
 
+class NewPasswordForm(AdminPasswordChangeForm):
+    def set_password_and_save(self, user: User, **names: Any) -> User:
+        user.change_password(self.cleaned_data["password1"])
+        return user
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, AuditedAdmin):
     form = UserChangeForm
     add_form = NewUserForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = NewPasswordForm
+    actions = ["deactivate", "reactivate", "demand_new_password"]
     inlines = [MembershipInline]
     ordering = ["-created_at"]
     list_display = ["email", "full_name", "is_active", "is_staff", "created_at", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser", "created_at"]
     search_fields = ["email", "full_name"]
-    readonly_fields = ["created_at", "last_login"]
+    # Switching somebody off ends keys and tokens as well: an action, not a field.
+    readonly_fields = ["is_active", "created_at", "last_login"]
     fieldsets = [
         (None, {"fields": ["email", "full_name", "password", "created_at", "last_login"]}),
         (
@@ -93,6 +129,28 @@ class UserAdmin(DjangoUserAdmin, AuditedAdmin):
         super().save_model(request, obj, form, change)
         if not change:
             give_personal_organization(obj, at=now())
+
+    @admin.action(description="Deactivate the chosen people", permissions=["change"])
+    def deactivate(self, request: HttpRequest, people: UserQuerySet) -> None:
+        for user in people.exclude(pk=request.user.pk):
+            operators.deactivate(user, by=request.user)
+        self.message_user(request, "Their sessions, tokens and keys have ended.")
+
+    @admin.action(description="Reactivate the chosen people", permissions=["change"])
+    def reactivate(self, request: HttpRequest, people: UserQuerySet) -> None:
+        for user in people:
+            operators.reactivate(user, by=request.user)
+        self.message_user(request, "They may sign in again; their keys work again.")
+
+    @admin.action(description="Demand a new password (by mail)", permissions=["change"])
+    def demand_new_password(self, request: HttpRequest, people: UserQuerySet) -> None:
+        try:
+            for user in people.exclude(pk=request.user.pk):
+                operators.demand_new_password(user, by=request.user, request=request)
+        except MailUnavailable as error:
+            self.message_user(request, error.detail, messages.ERROR)
+        else:
+            self.message_user(request, "They are signed out and have a mail with a link.")
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[TabularInline]]:
         # A new user's first membership is made with their organization.
@@ -133,6 +191,36 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(UserSession)
+class UserSessionAdmin(ReadOnlyAdmin):
+    list_display = ["user", "created_at", "last_seen_at", "ip", "user_agent"]
+    list_select_related = ["user"]
+    search_fields = ["user__email", "ip"]
+    exclude = ["session_key", "data"]  # who has the key is signed in
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(AuditedAdmin):
+    """Second factors. Removing one helps who has lost it."""
+
+    list_display = ["user", "type", "created_at", "last_used_at"]
+    list_filter = ["type"]
+    list_select_related = ["user"]
+    search_fields = ["user__email"]
+    exclude = ["data"]  # the secrets
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(address_admin.EmailAddressAdmin, AuditedAdmin):
+    pass
 
 
 @admin.register(APIKey)

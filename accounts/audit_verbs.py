@@ -14,6 +14,7 @@ SENTENCES = {
     "account.locked": "Signing in as {target} was locked after repeated failures",
     "account.password_changed": "{actor} changed the password of {target}",
     "account.password_reset": "{actor} reset the password of {target}",
+    "account.password_voided": "{actor} demanded a new password of {target}",
     "account.email_changed": "{actor} changed the e-mail address of {target}",
     "account.profile_changed": "{actor} changed the profile of {target}",
     "account.mfa_changed": "{actor} changed the second factor of {target}",

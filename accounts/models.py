@@ -102,6 +102,19 @@ class User(AbstractBaseUser, PermissionsMixin):
             self.save(update_fields=["is_active"])
             generation.bump_for_user(self)
 
+    def reactivate(self) -> None:
+        self.is_active = True
+        with transaction.atomic():
+            self.save(update_fields=["is_active"])
+            generation.bump_for_user(self)
+
+    def void_password(self) -> None:
+        """Nobody signs in by password until a link from a mail has set another."""
+        self.set_unusable_password()
+        with transaction.atomic():
+            self.save(update_fields=["password"])
+            generation.bump_for_user(self)
+
 
 class Organization(models.Model):
     """The tenant: every model, key and prediction belongs to exactly one."""

@@ -1,4 +1,6 @@
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.utils.timezone import now
 
 from accounts.models import AuditEvent, User
@@ -115,3 +117,74 @@ def test_the_audit_log_can_only_be_read(operator):
     assert operator.get(f"{page}/change/").status_code == 200
     assert operator.post(f"{page}/change/", {"verb": "key.created"}).status_code == 403
     assert operator.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
+
+
+def act(operator, action, *rows, table="user"):
+    body = {"action": action, "_selected_action": [str(row.pk) for row in rows]}
+    return operator.post(f"/admin/accounts/{table}/", body)
+
+
+def test_it_deactivates_and_reactivates_people(operator, alice, bob, client_of):
+    program = client_of(bob)
+
+    act(operator, "deactivate", bob, alice)
+
+    bob.refresh_from_db()
+    alice.refresh_from_db()
+    assert (bob.is_active, alice.is_active) == (False, True)  # nobody locks themselves out
+    assert program.get("/api/v1/users/me").status_code == 401
+    assert AuditEvent.objects.get(verb="account.deactivated").target_id == str(bob.pk)
+
+    act(operator, "reactivate", bob)
+
+    bob.refresh_from_db()
+    assert bob.is_active
+    assert program.get("/api/v1/users/me").status_code == 200
+
+
+def test_it_demands_a_new_password(operator, bob, client_of, password, mailoutbox):
+    program = client_of(bob)
+
+    act(operator, "demand_new_password", bob)
+
+    bob.refresh_from_db()
+    assert not bob.check_password(password)
+    assert program.get("/api/v1/users/me").status_code == 401
+    assert mailoutbox[-1].to == ["bob@example.com"]
+    assert "/accounts/password/reset/key/" in mailoutbox[-1].body
+    assert AuditEvent.objects.get(verb="account.password_voided").target_id == str(bob.pk)
+
+
+def test_a_password_set_here_holds_at_once(operator, bob, client_of):
+    program = client_of(bob)
+
+    page = f"/admin/accounts/user/{bob.pk}/password/"
+    new = "a-fine-Passphrase-7"
+    body = {"usable_password": "true", "password1": new, "password2": new}
+    assert operator.post(page, body).status_code == 302
+
+    bob.refresh_from_db()
+    assert bob.check_password("a-fine-Passphrase-7")
+    assert program.get("/api/v1/users/me").status_code == 401
+
+
+def test_a_change_here_is_a_new_generation(operator, organization):
+    before = organization.generation
+    membership = organization.memberships.get()
+    page = f"/admin/accounts/membership/{membership.pk}/change/"
+    body = {"user": membership.user_id, "organization": organization.pk, "role": "viewer"}
+
+    assert operator.post(page, body).status_code == 302
+
+    organization.refresh_from_db()
+    assert organization.generation > before
+
+
+def test_secrets_of_second_factors_and_sessions_are_not_shown(operator, alice):
+    factor = Authenticator.objects.create(user=alice, type="totp", data={"secret": "SE-CRET"})
+    session = UserSession.objects.create(user=alice, ip="127.0.0.1", session_key="SE-CRET")
+
+    for page in (f"mfa/authenticator/{factor.pk}", f"usersessions/usersession/{session.pk}"):
+        shown = operator.get(f"/admin/{page}/change/")
+        assert shown.status_code == 200
+        assert "SE-CRET" not in shown.content.decode()

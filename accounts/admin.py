@@ -13,11 +13,9 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.forms import ModelForm
+from django.forms import BaseFormSet, ModelForm
 from django.http import HttpRequest
 from django.utils.timezone import now
-from rest_framework_simplejwt.token_blacklist import admin as blacklist_admin
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -29,12 +27,13 @@ from accounts.models import (
     AuditEvent,
     Membership,
     Organization,
+    TokenFamily,
     User,
     UserQuerySet,
 )
 from accounts.sign_up import give_personal_organization
 
-REPLACED = [Group, OutstandingToken, BlacklistedToken, EmailAddress, Authenticator, UserSession]
+REPLACED = [Group, EmailAddress, Authenticator, UserSession]
 admin.site.unregister(REPLACED)
 
 
@@ -53,6 +52,14 @@ class AuditedAdmin(ModelAdmin):
         for row in queryset:
             _audit(request, "operator.removed", row, [])
         return super().log_deletions(request, queryset)
+
+    def save_formset(
+        self, request: HttpRequest, form: ModelForm, formset: BaseFormSet, change: bool
+    ) -> None:
+        super().save_formset(request, form, formset, change)
+        changed = [row for row, _ in formset.changed_objects]
+        for row in [*formset.new_objects, *changed, *formset.deleted_objects]:
+            _take_effect(row)
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
@@ -169,7 +176,15 @@ class OrganizationAdmin(AuditedAdmin):
     list_filter = ["is_personal", "created_at"]
     search_fields = ["slug", "name"]
     readonly_fields = ["id", "is_personal", "created_at"]
-    fields = ["id", "name", "slug", "is_personal", "created_at"]
+    fields = [
+        "id",
+        "name",
+        "slug",
+        "rate_limit",
+        "monthly_predictions",
+        "is_personal",
+        "created_at",
+    ]
 
 
 @admin.register(Membership)
@@ -238,7 +253,7 @@ class APIKeyAdmin(ReadOnlyAdmin):
     list_filter = [("revoked_at", admin.EmptyFieldListFilter), "created_at", "last_used_at"]
     list_select_related = ["organization", "created_by"]
     search_fields = ["name", "prefix", "organization__slug", "created_by__email"]
-    exclude = ["digest"]
+    exclude = ["digest", "previous_digest"]
     actions = ["revoke"]
 
     @admin.action(description="Revoke the chosen keys", permissions=["revoke"])
@@ -263,14 +278,10 @@ class AuditEventAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
 
-@admin.register(OutstandingToken)
-class OutstandingTokenAdmin(blacklist_admin.OutstandingTokenAdmin, ModelAdmin):
-    list_filter = ["created_at", "expires_at"]
-    search_fields = ["user__email", "jti"]
-    exclude = ["token"]
-
-
-@admin.register(BlacklistedToken)
-class BlacklistedTokenAdmin(blacklist_admin.BlacklistedTokenAdmin, ModelAdmin):
-    list_filter = ["blacklisted_at"]
-    search_fields = ["token__user__email", "token__jti"]
+@admin.register(TokenFamily)
+class TokenFamilyAdmin(ReadOnlyAdmin):
+    list_display = ["user", "created_at", "expires_at", "revoked_at"]
+    list_filter = ["created_at", ("revoked_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["user"]
+    search_fields = ["user__email"]
+    exclude = ["refresh_jti"]

@@ -1,18 +1,29 @@
-"""How a request says who sends it: an API key or an access token.
+"""How a request says who sends it: an API key, an access token, or a browser's session.
 
-Both come as `Authorization: Bearer …`; a key also as `X-API-Key`. What is
-neither is left to the next class, and what is meant to be one and is not valid
-is refused with 401: a bad credential never becomes an anonymous request.
+Keys and tokens come as `Authorization: Bearer …`; a key also as `X-API-Key`,
+or as the password of HTTP Basic with any user name. What is neither is left
+to the next class, and what is meant to be one and is not valid is refused
+with 401: a bad credential never becomes an anonymous request.
 """
 
+import base64
+from binascii import Error as NotBase64
+from datetime import datetime
+from functools import partial
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils.timezone import now
+from rest_framework import authentication
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
-from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from accounts import api_keys, tokens
+from accounts import access, api_keys, families, principals, tokens
 from accounts.models import APIKey, User
+from accounts.principals import Principal
+from accounts.tenancy import asked_by
+from accounts.throttling import limit_address
 from mlplatform.foundation import request_facts
 
 CHALLENGE = 'Bearer realm="api"'
@@ -26,42 +37,144 @@ class APIKeyAuthentication(BaseAuthentication):
         if secret is None:
             return None
         at = now()
-        key = api_keys.find_key(secret, at=at)
-        if key is None:
+        principal = _of_secret(request, secret, at=at)
+        if principal is None:
+            _count_stranger(request)
             raise AuthenticationFailed(
                 "The API key is unknown, has expired or was revoked.", code="key_invalid"
             )
-        key.mark_used(at=at)
-        request_facts.note_api_key(key.prefix)
-        return key.created_by, key
+        _note_use(principal.key, at=at)
+        return _signed_in(request, principal), principal.key
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
 
 
-class BearerJWTAuthentication(JWTAuthentication):
+class BearerJWTAuthentication(BaseAuthentication):
     """`request.user` becomes the token's user, `request.auth` the token."""
 
     def authenticate(self, request: Request) -> tuple[User, tokens.AccessToken] | None:
         raw = _bearer_in(request)
         if raw is None:
             return None
-        token = tokens.read_access(raw)
-        return self.get_user(token), token
+        try:
+            token = tokens.read_access(raw)
+            principal = _of_token(request, token)
+        except AuthenticationFailed:
+            _count_stranger(request)
+            raise
+        return _signed_in(request, principal), token
 
     def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """A browser that signed in by the pages; where nobody did, the address is counted."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        found = super().authenticate(request)
+        if found is None:
+            _count_stranger(request)
+            return None
+        user_id, asked = found[0].pk, asked_by(request)
+        principal = access.admit(
+            request,
+            ("person", user_id, None, asked),
+            partial(principals.of_person, user_id, asked=asked),
+            at=now(),
+            predictions=_predictions_of(request),
+        )
+        if principal is not None:
+            _signed_in(request, principal)
+        return found
+
+
+def _of_secret(request: Request, secret: str, *, at: datetime) -> Principal | None:
+    fingerprint = api_keys.fingerprint(secret)
+    if fingerprint is None:
+        return None
+    return access.admit(
+        request,
+        ("key", fingerprint),
+        partial(principals.of_key, secret, at=at),
+        at=at,
+        predictions=_predictions_of(request),
+    )
+
+
+def _of_token(request: Request, token: tokens.AccessToken) -> Principal:
+    user_id, family, asked = token.user_id, token.family, asked_by(request)
+    principal = access.admit(
+        request,
+        ("person", user_id, family, asked),
+        partial(principals.of_person, user_id, asked=asked, family=family),
+        at=now(),
+        denial_key=families.denial_key(family),
+        predictions=_predictions_of(request),
+    )
+    if principal is None or not token.is_of_password(principal.user):
+        raise AuthenticationFailed(
+            "The access token is invalid, has expired or was revoked.", code="token_invalid"
+        )
+    return principal
+
+
+def _signed_in(request: Request, principal: Principal) -> User:
+    """The request gets a user row of its own: others share what is remembered."""
+    request.principal = principal
+    if principal.key is not None:
+        request_facts.note_api_key(principal.key.prefix)
+    elif principal.standing is not None:
+        request._standing = principal.standing
+    user = User.__new__(User)
+    user.__dict__.update(principal.user.__dict__)
+    return user
+
+
+def _predictions_of(request: Request) -> int:
+    """What the view will count of the monthly quotas before it knows how many rows there are."""
+    return int(getattr(request.parser_context.get("view"), "counts_predictions", False))
+
+
+def _count_stranger(request: Request) -> None:
+    """Raises RateLimited: who guesses keys is slowed down, too."""
+    limit_address(request, "anonymous", limit=settings.ANONYMOUS_LIMIT_PER_MINUTE)
+
+
+def _note_use(key: APIKey, *, at: datetime) -> None:
+    try:
+        key.mark_used(at=at, ip=request_facts.current().ip)
+    except (OperationalError, InterfaceError):
+        # When it was last used is worth less than the answer.
+        pass
 
 
 def _key_in(request: Request) -> str | None:
     given = request.headers.get("X-API-Key")
     if given is not None:
         return given.strip()
-    bearer = _bearer_in(request)
-    return bearer if bearer is not None and bearer.startswith(api_keys.MARK) else None
+    for credential in (_bearer_in(request), _basic_password_in(request)):
+        if credential is not None and credential.startswith(api_keys.MARK):
+            return credential
+    return None
 
 
 def _bearer_in(request: Request) -> str | None:
     """What follows "Bearer"; None where another scheme, or none, is used."""
+    return _credential_in(request, "bearer")
+
+
+def _basic_password_in(request: Request) -> str | None:
+    encoded = _credential_in(request, "basic")
+    if encoded is None:
+        return None
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (NotBase64, ValueError):
+        return None
+
+
+def _credential_in(request: Request, wanted: str) -> str | None:
     scheme, _, credential = request.headers.get("Authorization", "").strip().partition(" ")
-    return credential.strip() if scheme.lower() == "bearer" else None
+    return credential.strip() if scheme.lower() == wanted else None

@@ -6,6 +6,12 @@
   - NoOrganization         403  the account belongs to no organization
   - MailUnavailable        503  the mail server does not take our mail
   - SecondFactorNeeded     401  the password is right, the code is missing or wrong
+  - RateLimited            429  more requests than a minute has for this key, person or address
+  - TooManyAttempts        429  sign-ins that failed; the next one has to wait
+  - QuotaExceeded          429  more rows than a month has for this key or organization
+  - UnrestrictableKey      400  a key with the scope admin, restricted to models
+  - KeyEnded               409  a revoked or expired key cannot be rolled
+  - ForeignOrigin          403  a cookie came from a page of somebody else's
 """
 
 from http import HTTPStatus
@@ -51,3 +57,39 @@ class SecondFactorNeeded(AccountsError):
     status = HTTPStatus.UNAUTHORIZED
     code = "second_factor_needed"
     title = "A code of the second factor is needed"
+
+
+class RateLimited(AccountsError):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "rate_limited"
+    title = "Too many requests"
+
+
+class TooManyAttempts(AccountsError):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too_many_attempts"
+    title = "Too many failed attempts"
+
+
+class QuotaExceeded(AccountsError):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "quota_exceeded"
+    title = "The month's predictions are used up"
+
+
+class ForeignOrigin(AccountsError):
+    status = HTTPStatus.FORBIDDEN
+    code = "foreign_origin"
+    title = "The request comes from somebody else's page"
+
+
+class UnrestrictableKey(AccountsError):
+    status = HTTPStatus.BAD_REQUEST
+    code = "unrestrictable_key"
+    title = "The key cannot be restricted so"
+
+
+class KeyEnded(AccountsError):
+    status = HTTPStatus.CONFLICT
+    code = "key_ended"
+    title = "The key works no more"

@@ -1,7 +1,9 @@
 """People, the organizations they work in, and the keys of their programs."""
 
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any, Self
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models, transaction
@@ -124,8 +126,17 @@ class Organization(models.Model):
     slug = models.SlugField(max_length=63, unique=True)
     is_personal = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # None: as the platform's settings say. Operators change these.
+    rate_limit = models.PositiveIntegerField(
+        "requests a minute", null=True, blank=True, help_text="of each key and each person"
+    )
+    monthly_predictions = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="rows a calendar month (UTC); empty: no limit"
+    )
     # See accounts.generation.
     generation = models.BigIntegerField(default=0, db_default=0, editable=False)
+    # Not a column: the models that a key restricted to some may see of it (`as_seen_by`).
+    only_models: frozenset[UUID] | None = None
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")
 
     class Meta:
@@ -140,16 +151,25 @@ class Organization(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    def as_seen_by(self, key: "APIKey") -> "Organization":
+        """The organization as far as this key reaches: the registry asks it for `only_models`."""
+        if key.only_models is None:
+            return self
+        seen = copy(self)
+        seen.only_models = frozenset(UUID(text) for text in key.only_models)
+        return seen
+
 
 class MembershipQuerySet(models.QuerySet):
     def of(self, user: User) -> Self:
         return self.filter(user=user).select_related("organization")
 
-    def home_first(self) -> Self:
-        """One's own personal organization, then the others in the order of joining."""
+    def home_first(self, chosen: str | None = None) -> Self:
+        """The chosen organization, one's own personal one, the others in the order of joining."""
         own = Q(organization__is_personal=True, role=Role.OWNER)
-        is_home = ExpressionWrapper(own, output_field=models.BooleanField())
-        return self.order_by(is_home.desc(), "id")
+        firsts = [own] if chosen is None else [Q(organization=chosen), own]
+        wrapped = (ExpressionWrapper(q, output_field=models.BooleanField()) for q in firsts)
+        return self.order_by(*(first.desc() for first in wrapped), "id")
 
 
 class Membership(models.Model):
@@ -175,6 +195,42 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.role}) in {self.organization}"
+
+
+class TokenFamilyQuerySet(models.QuerySet):
+    def alive(self, *, at: datetime) -> Self:
+        return self.filter(revoked_at__isnull=True, expires_at__gt=at)
+
+    def ended(self, *, at: datetime) -> Self:
+        """What nobody can use any more, nor misuse."""
+        return self.filter(expires_at__lte=at)
+
+    def rotate(
+        self, pk: UUID, *, spent: str, following: str, at: datetime, until: datetime
+    ) -> bool:
+        """Let one refresh token follow the other; False if the other was spent before."""
+        unspent = self.alive(at=at).filter(pk=pk, refresh_jti=spent)
+        return bool(unspent.update(refresh_jti=following, expires_at=until))
+
+
+class TokenFamily(models.Model):
+    """All tokens that follow from one sign-in of a program. Of these one can be refreshed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")
+    refresh_jti = models.CharField(max_length=32, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    objects = TokenFamilyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "token families"
+        indexes = [models.Index(fields=["expires_at"], name="token_family_by_end")]
+
+    def __str__(self) -> str:
+        return f"tokens of {self.user}, since {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class APIKeyQuerySet(models.QuerySet):
@@ -203,6 +259,10 @@ class APIKeyQuerySet(models.QuerySet):
 class APIKey(models.Model):
     """A program's way in. The secret is not here: only where to look, and what it hashes to."""
 
+    class Mode(models.TextChoices):
+        LIVE = "live"
+        TEST = "test"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="api_keys"
@@ -210,10 +270,22 @@ class APIKey(models.Model):
     created_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=8, unique=True, editable=False)
+    mode = models.CharField(max_length=4, choices=Mode, default=Mode.LIVE, db_default=Mode.LIVE)
     digest = models.CharField(max_length=64, editable=False)
+    # After a roll: what the old secret hashes to, and until when it works beside the new one.
+    previous_digest = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False
+    )
+    previous_until = models.DateTimeField(null=True, editable=False)
     scopes = models.JSONField()
+    # Ids of the models it may see (they are the registry's rows); None: all of the organization.
+    only_models = models.JSONField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    # None: as much as its organization may.
+    rate_limit = models.PositiveIntegerField("requests a minute", null=True, blank=True)
+    monthly_predictions = models.PositiveBigIntegerField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
+    last_used_ip = models.GenericIPAddressField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -231,13 +303,37 @@ class APIKey(models.Model):
             ),
             models.CheckConstraint(condition=~Q(scopes=[]), name="api_key_has_a_scope"),
             models.CheckConstraint(
+                condition=Q(previous_digest="") | Q(previous_until__isnull=False),
+                name="api_key_knows_how_long_its_old_secret_works",
+            ),
+            models.CheckConstraint(
                 condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")),
                 name="api_key_expires_after_it_was_made",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} (mlp_live_{self.prefix}_…)"
+        return f"{self.name} ({self.shown_prefix}_…)"
+
+    @property
+    def shown_prefix(self) -> str:
+        """How its secret begins."""
+        return f"mlp_{self.mode}_{self.prefix}"
+
+    def is_active(self, *, at: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > at)
+
+    def change(self, **changes: Any) -> None:
+        """Name, scopes, models or limits."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        with transaction.atomic():
+            self.save(update_fields=list(changes))
+            generation.bump(self.organization)
+
+    def roll(self, digest: str, *, old_until: datetime) -> None:
+        """A new secret; the old one works until then."""
+        self.change(digest=digest, previous_digest=self.digest, previous_until=old_until)
 
     def revoke(self, *, at: datetime) -> None:
         """For good; a second time changes nothing."""
@@ -247,8 +343,9 @@ class APIKey(models.Model):
                 self.save(update_fields=["revoked_at"])
                 generation.bump(self.organization)
 
-    def mark_used(self, *, at: datetime) -> None:
+    def mark_used(self, *, at: datetime, ip: str | None = None) -> None:
         """Write the last use, at most once a minute."""
         if self.last_used_at is None or at - self.last_used_at >= LAST_USE_STEP:
-            self.last_used_at = at
-            self.save(update_fields=["last_used_at"])
+            # Remembered first: where the write fails, the next minute tries again.
+            self.last_used_at, self.last_used_ip = at, ip
+            self.save(update_fields=["last_used_at", "last_used_ip"])

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from accounts.models import TokenFamily
 from inference import partitions
 
 logger = structlog.get_logger(__name__)
@@ -29,6 +29,6 @@ def drop_old_predictions(*, at: datetime) -> list[str]:
 
 
 def flush_expired_tokens(*, at: datetime) -> int:
-    """Refresh tokens that nobody can use any more, and their blacklist lines. Returns how many."""
-    _, by_model = OutstandingToken.objects.filter(expires_at__lte=at).delete()
-    return by_model.get(OutstandingToken._meta.label, 0)
+    """Families of tokens that nobody can use any more. Returns how many."""
+    count, _ = TokenFamily.objects.ended(at=at).delete()
+    return count

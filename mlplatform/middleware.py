@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from mlplatform.api import as_problem
 from mlplatform.error_pages import is_for_program, page
-from mlplatform.foundation import request_facts
+from mlplatform.foundation import client_address, request_facts
 from mlplatform.foundation.uuid7 import uuid7
 
 logger = structlog.get_logger("request")
@@ -36,7 +36,8 @@ class RequestLogMiddleware:
         request.id = given if _ACCEPTED_ID.fullmatch(given) else str(uuid7())
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.id)
-        facts = request_facts.begin(request_id=request.id, ip=_ip_of(request))
+        ip = client_address.of(request.META)
+        facts = request_facts.begin(request_id=request.id, ip=ip)
         try:
             response = self.get_response(request)
         finally:
@@ -59,11 +60,6 @@ class RequestLogMiddleware:
             status_code=response.status_code,
             response_time_ms=round(milliseconds, 3),
         )
-
-
-def _ip_of(request: HttpRequest) -> str | None:
-    """None where the peer has no address: a unix socket."""
-    return request.META.get("REMOTE_ADDR") or None
 
 
 class LooserPolicyMiddleware:

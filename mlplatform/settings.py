@@ -15,6 +15,8 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 
 VERSION = "0.1.0"
 
+_positive = validate.Range(min=1)
+
 # The one address the platform is reached at: hosts, origins, cookies and links follow from it.
 SITE_URL = env.str(
     "SITE_URL",
@@ -24,6 +26,10 @@ SITE_URL = env.str(
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=32))
 JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", validate=validate.Length(min=32))
+# Tokens signed by these are accepted as well: for a week after the key was changed.
+JWT_SIGNING_KEY_PREVIOUS = env.list(
+    "JWT_SIGNING_KEY_PREVIOUS", [], validate=lambda keys: [validate.Length(min=32)(k) for k in keys]
+)
 
 _site = urlsplit(SITE_URL)
 _is_https = _site.scheme == "https"
@@ -32,6 +38,7 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", [])
 CORS_URLS_REGEX = r"^/api/.*$"
 CORS_EXPOSE_HEADERS = ["X-Request-Id", "X-Cache", "Retry-After"]
+CORS_EXPOSE_HEADERS += [f"RateLimit-{part}" for part in ("Limit", "Remaining", "Reset")]
 
 # Where artifacts, the prediction-log spool and collected static files live.
 DATA_DIR = BASE_DIR / env.path("DATA_DIR", default=Path(".data"))
@@ -61,7 +68,6 @@ INSTALLED_APPS = [
     "csp",
     "js_lib_bootstrap5",
     "rest_framework",
-    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
@@ -75,6 +81,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "csp.middleware.CSPMiddleware",
     "mlplatform.middleware.LooserPolicyMiddleware",
+    "accounts.throttling.RateLimitHeaders",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -191,6 +198,16 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_PREDICT_BYTES
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600
 
+# --- limits ------------------------------------------------------------------
+
+RATE_LIMIT_PER_MINUTE = env.int("RATE_LIMIT_PER_MINUTE", 100, validate=_positive)
+ANONYMOUS_LIMIT_PER_MINUTE = env.int("ANONYMOUS_LIMIT_PER_MINUTE", 60, validate=_positive)
+SIGN_IN_LIMIT_PER_MINUTE = env.int("SIGN_IN_LIMIT_PER_MINUTE", 20, validate=_positive)
+# How many processes share a limit while Redis cannot count for all.
+WEB_WORKERS = env.int("WEB_WORKERS", default=2, validate=_positive)
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0, validate=validate.Range(min=0))
+ACCESS_STALE_SECONDS = env.float("ACCESS_STALE_SECONDS", default=60.0)
+
 # --- people ------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
@@ -280,7 +297,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.APIKeyAuthentication",
         "accounts.authentication.BearerJWTAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "accounts.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["mlplatform.wire.JSONRenderer"],
@@ -298,8 +315,6 @@ DRF_STANDARDIZED_ERRORS = {
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
     "CHECK_REVOKE_TOKEN": True,  # a changed password ends every token
     "UPDATE_LAST_LOGIN": False,
     "ALGORITHM": "HS256",

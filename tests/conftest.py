@@ -15,7 +15,7 @@ from django.test import override_settings
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
-from accounts import tokens
+from accounts import limits, snapshot, tokens
 from accounts.models import Membership, Organization, User
 from accounts.roles import Role
 from accounts.sign_up import register
@@ -50,6 +50,10 @@ def own_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         SPOOL_DIR=folder / "spool",
         ARTIFACT_CACHE_DIR=folder / "artifact-cache",
         DRAIN_FLAG=folder / "draining",
+        # Tests of one minute are many; those about limits set their own.
+        RATE_LIMIT_PER_MINUTE=1_000_000,
+        ANONYMOUS_LIMIT_PER_MINUTE=1_000_000,
+        SIGN_IN_LIMIT_PER_MINUTE=1_000_000,
     ):
         redis.client.cache_clear()
         yield folder
@@ -60,6 +64,8 @@ def own_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def cold_cache(own_stores: Path) -> None:
     redis.breaker.succeeded()
     redis.client().flushdb()
+    snapshot.clear()
+    limits.local.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,9 @@
 """The JSON API for signing up, tokens and keys."""
 
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.utils.timezone import now
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -22,19 +24,37 @@ from accounts.permissions import CanManageKeys
 from accounts.roles import Capability
 from accounts.sign_up import register
 from accounts.tenancy import organization_of, standing_of
+from accounts.throttling import limit_address
 
 
 class PublicView(APIView):
-    """For people who are not signed in yet; credentials sent along are not looked at."""
+    """For people who are not signed in yet; credentials sent along are not looked at.
+
+    Counted by address. A `door` at which something could be guessed or flooded
+    is closed while Redis is away.
+    """
 
     authentication_classes = []
     permission_classes = [AllowAny]
+    door: str
+    fails_closed = True
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        limit_address(
+            request,
+            self.door,
+            limit=settings.SIGN_IN_LIMIT_PER_MINUTE,
+            fails_closed=self.fails_closed,
+        )
 
     def get_authenticate_header(self, request: Request) -> str:
         return CHALLENGE
 
 
 class RegisterView(PublicView):
+    door = "register"
+
     @extend_schema(
         operation_id="register",
         tags=["auth"],
@@ -54,6 +74,8 @@ class RegisterView(PublicView):
 
 
 class LoginView(PublicView):
+    door = "login"
+
     @extend_schema(
         operation_id="login",
         tags=["auth"],
@@ -78,6 +100,9 @@ class LoginView(PublicView):
 
 
 class RefreshView(PublicView):
+    door = "refresh"
+    fails_closed = False  # a refresh token cannot be guessed
+
     @extend_schema(
         operation_id="refresh",
         tags=["auth"],
@@ -96,6 +121,9 @@ class RefreshView(PublicView):
 
 
 class LogoutView(PublicView):
+    door = "logout"
+    fails_closed = False  # whoever wants to leave, may
+
     @extend_schema(
         operation_id="logout",
         tags=["auth"],

@@ -20,8 +20,7 @@ PAGES = [
     "accounts/apikey",
     "accounts/auditevent",
     "auth/group",
-    "token_blacklist/outstandingtoken",
-    "token_blacklist/blacklistedtoken",
+    "accounts/tokenfamily",
 ]
 
 

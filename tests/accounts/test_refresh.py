@@ -5,6 +5,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from accounts import tokens
+from accounts.models import AuditEvent
 
 URL = "/api/v1/auth/refresh"
 
@@ -22,7 +23,7 @@ def test_it_works(anyone, alice):
     assert me.json()["email"] == "alice@example.com"
 
 
-def test_a_token_is_spent_once(anyone, alice):
+def test_a_token_that_comes_twice_ends_its_family(anyone, alice):
     old = tokens.issue(alice)
     new = anyone.post(URL, {"refresh": old.refresh}).json()
 
@@ -31,7 +32,30 @@ def test_a_token_is_spent_once(anyone, alice):
     assert again.status_code == 401
     assert again.json()["code"] == "token_invalid"
     assert again["WWW-Authenticate"] == 'Bearer realm="api"'
-    assert anyone.post(URL, {"refresh": new["refresh"]}).status_code == 200
+    # Who has the successor may be the thief: it is as void, and so is its access token.
+    assert anyone.post(URL, {"refresh": new["refresh"]}).status_code == 401
+    bearer = {"Authorization": f"Bearer {new['access']}"}
+    assert anyone.get("/api/v1/users/me", headers=bearer).status_code == 401
+    assert AuditEvent.objects.filter(verb="account.token_reused").count() == 1
+
+
+def test_it_ends_warm_access_too(anyone, alice):
+    old = tokens.issue(alice)
+    bearer = {"Authorization": f"Bearer {old.access}"}
+    anyone.post(URL, {"refresh": old.refresh})
+    assert anyone.get("/api/v1/users/me", headers=bearer).status_code == 200
+
+    anyone.post(URL, {"refresh": old.refresh})
+
+    assert anyone.get("/api/v1/users/me", headers=bearer).status_code == 401
+
+
+def test_reuse_leaves_other_sign_ins_alone(anyone, alice):
+    stolen, other = tokens.issue(alice), tokens.issue(alice)
+    for _ in range(2):
+        anyone.post(URL, {"refresh": stolen.refresh})
+
+    assert anyone.post(URL, {"refresh": other.refresh}).status_code == 200
 
 
 def test_it_refuses_an_access_token(anyone, alice):

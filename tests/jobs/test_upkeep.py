@@ -1,8 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-import pytest
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
-
+from accounts.models import TokenFamily
 from inference.partitions import partitions
 from jobs import upkeep
 
@@ -26,23 +24,12 @@ def test_old_days_are_dropped(db, settings):
     assert "inference_prediction_20310316" in partitions()
 
 
-@pytest.fixture
-def make_token(alice):
-    def make(name, expires_at):
-        return OutstandingToken.objects.create(
-            user=alice, jti=name, token=name, created_at=NOON, expires_at=expires_at
-        )
-
-    return make
-
-
-def test_expired_tokens_go_with_their_blacklisting(make_token):
-    expired = make_token("expired", NOON)
-    living = make_token("living", NOON + timedelta(seconds=1))
-    for token in (expired, living):
-        BlacklistedToken.objects.create(token=token)
+def test_expired_families_of_tokens_go(alice):
+    expired, living = (
+        TokenFamily.objects.create(user=alice, refresh_jti=name, expires_at=until)
+        for name, until in (("a", NOON), ("b", NOON + timedelta(seconds=1)))
+    )
 
     assert upkeep.flush_expired_tokens(at=NOON) == 1
-
-    assert list(OutstandingToken.objects.all()) == [living]
-    assert BlacklistedToken.objects.get().token == living
+    assert list(TokenFamily.objects.all()) == [living]
+    assert expired != living

@@ -1,0 +1,120 @@
+"""The one call of Redis that a request costs: is what we remember true, and is it within limits?
+
+One script, so that it is one round trip and nothing comes between its steps.
+It changes nothing unless it lets the request pass, except that a request over
+the limit is counted too.
+
+The answer of the prediction cache can ride along: append its keys to KEYS
+after the quotas, say in ARGV how many quotas there are, and return
+`redis.call('MGET', …)` as a last element where the state is PASSED. The view
+must then know its rows before it is let in: its authentication takes the
+principal from the snapshot and leaves `access.admit` to the view, which calls
+it before anything of the answer leaves, and again from the start when the
+state was STALE.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from redis import Redis
+from redis.commands.core import Script
+
+from accounts import generation
+from mlplatform.foundation.redis import attempt, client
+
+# A window is counted for a minute; clocks of two processes may differ by some seconds.
+RATE_KEY_SECONDS = 90
+
+_SCRIPT = """
+local mine, fresh = tonumber(ARGV[1]), ARGV[2] == '1'
+if KEYS[1] ~= '' then
+  local known = redis.call('GET', KEYS[1])
+  if not fresh and known ~= ARGV[1] then return {known and 'stale' or 'forgotten', 0, 0} end
+  if fresh and mine > tonumber(known or '-1') then
+    redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+  end
+end
+if KEYS[2] ~= '' and redis.call('EXISTS', KEYS[2]) == 1 then return {'denied', 0, 0} end
+
+local asked = tonumber(ARGV[6])
+local used = {}
+for i = 4, #KEYS do
+  used[i] = redis.call('GET', KEYS[i])
+  if not used[i] then return {'uncounted', 0, i - 4} end
+end
+
+local count = redis.call('INCR', KEYS[3])
+if count == 1 then redis.call('EXPIRE', KEYS[3], ARGV[5]) end
+if count > tonumber(ARGV[4]) then return {'limited', count, 0} end
+
+for i = 4, #KEYS do
+  if tonumber(used[i]) + asked > tonumber(ARGV[i + 3]) then return {'exhausted', count, i - 4} end
+end
+for i = 4, #KEYS do redis.call('INCRBY', KEYS[i], asked) end
+return {'passed', count, 0}
+"""
+
+
+class State(StrEnum):
+    PASSED = "passed"
+    STALE = "stale"  # something changed since: load again
+    FORGOTTEN = "forgotten"  # Redis does not know; it lost the number, or never had it
+    DENIED = "denied"  # the token's family was revoked
+    LIMITED = "limited"
+    EXHAUSTED = "exhausted"  # a quota, see `Answer.quota`
+    UNCOUNTED = "uncounted"  # a quota's counter is missing: seed it and ask again
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    key: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """`generation_key` empty: nothing is remembered. `is_fresh`: just loaded from PostgreSQL."""
+
+    rate_key: str
+    rate_limit: int
+    generation_key: str = ""
+    generation: int = -1
+    is_fresh: bool = False
+    denial_key: str = ""
+    quotas: Sequence[Quota] = ()
+    predictions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`used` is how many requests the window has; `quota` the index of the one in question."""
+
+    state: State
+    used: int
+    quota: int
+
+
+def ask(question: Question) -> Answer | None:
+    """None when Redis is away."""
+    script = _script(client())
+    keys = [question.generation_key, question.denial_key, question.rate_key]
+    arguments: list[int] = [
+        question.generation,
+        int(question.is_fresh),
+        int(generation.LIFETIME.total_seconds()),
+        question.rate_limit,
+        RATE_KEY_SECONDS,
+        question.predictions,
+    ]
+    keys += [quota.key for quota in question.quotas]
+    arguments += [quota.limit for quota in question.quotas]
+    told = attempt(lambda redis: script(keys, arguments, client=redis))
+    return told and Answer(State(told[0].decode()), told[1], told[2])
+
+
+@cache
+def _script(redis: Redis) -> Script:
+    """By its digest, which Redis knows after the first time."""
+    return redis.register_script(_SCRIPT)

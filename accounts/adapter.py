@@ -26,7 +26,7 @@ from mlplatform.foundation import request_facts
 logger = structlog.get_logger(__name__)
 
 # Where the server cannot tell (a unix socket without a proxy): one visitor to all limits.
-NO_ADDRESS = "0.0.0.0"  # noqa: S104 - bound to nothing
+NO_ADDRESS = "0.0.0.0"  # noqa: S104  # nosec B104 # bound to nothing
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ _INSERT = f"""
 INSERT INTO {TABLE} SELECT entry.* FROM staged_prediction,
     jsonb_populate_record(NULL::{TABLE}, line) AS entry
 ON CONFLICT DO NOTHING
-"""  # noqa: S608
+"""  # noqa: S608  # nosec B608 # a constant of ours
 _UNSTAGE = "DROP TABLE staged_prediction"
 
 

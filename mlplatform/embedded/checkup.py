@@ -97,7 +97,7 @@ def _writable(data: Data) -> str:
 
 def _sockets(data: Data) -> str:
     short = len(os.fsencode(data.folder / "run")) <= LONGEST_SOCKET_FOLDER
-    folder = data.folder / "run" if short else Path("/tmp")  # noqa: S108
+    folder = data.folder / "run" if short else Path("/tmp")  # noqa: S108  # nosec B108 # looked at only
     if not short and not can_write(folder):
         raise Trouble(f"{folder} cannot be written.", fix="choose a shorter --data-dir")
     who = ", servers run as nobody" if is_root() else ""

@@ -184,7 +184,7 @@ def setup(data: Data) -> int:
 def test(arguments: list[str]) -> int:
     """Run pytest against throw-away servers; pytest's exit code."""
     _check_machine()
-    data = Data(Path(tempfile.mkdtemp(prefix="mlp-", dir="/tmp")))
+    data = Data(Path(tempfile.mkdtemp(prefix="mlp-", dir="/tmp")))  # nosec B108 # by mkdtemp
     data.create()
     venv = packages.venv_folder(data)
     packages.install(venv, kind="dev")

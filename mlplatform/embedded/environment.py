@@ -35,12 +35,12 @@ class Address:
     @property
     def url(self) -> str:
         """What to type into a browser on this machine."""
-        everywhere = self.host in ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104
+        everywhere = self.host in ("127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104  # nosec B104 # compared, not bound
         return f"http://{'localhost' if everywhere else self.host}:{self.port}"
 
     def answers(self) -> bool:
         """Whether the web process answers its probe."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  # nosec B104 # the same
         connection = http.client.HTTPConnection(host, self.port, timeout=5)
         try:
             connection.request("GET", "/livez")

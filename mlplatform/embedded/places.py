@@ -124,7 +124,7 @@ def sockets_for(data: Data) -> Path:
     if len(os.fsencode(inside)) <= LONGEST_SOCKET_FOLDER:
         folder = inside
     else:
-        folder = _remembered(data) or Path(tempfile.mkdtemp(prefix="mlp-", dir="/tmp"))
+        folder = _remembered(data) or Path(tempfile.mkdtemp(prefix="mlp-", dir="/tmp"))  # nosec B108 # by mkdtemp
     data.remember(sockets=str(folder))
     folder.mkdir(exist_ok=True)
     folder.chmod(0o711 if is_root() else 0o700)

@@ -111,7 +111,7 @@ class Cluster:
 
     def _create_database(self, supervisor: Supervisor) -> None:
         asks = ["-h", str(self.sockets), "-U", USER, "-d", "postgres", "-tAqc"]
-        exists = f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"  # noqa: S608
+        exists = f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"  # noqa: S608  # nosec B608 # a constant
         if not supervisor.run(self._program("psql", [*asks, exists]), within=30).strip():
             supervisor.run(self._program("psql", [*asks, f"CREATE DATABASE {DATABASE}"]), within=30)
 

@@ -80,7 +80,7 @@ def _read_parents_environment() -> object:
 
 
 def _write_file() -> object:
-    with open("/tmp/breakout", "w") as file:  # noqa: S108  it must not work
+    with open("/tmp/breakout", "w") as file:  # noqa: S108  # nosec B108 # it must not work
         return file.name
 
 
@@ -162,7 +162,7 @@ def _open_descriptors() -> set[int]:
 
 
 def _honest_model() -> bool:
-    model = pickle.loads(HONEST)
+    model = pickle.loads(HONEST)  # nosec B301 # a constant, opened inside the sandbox
     return model.predict(np.array([[0.0], [3.0]])).tolist() == [0, 1]
 
 

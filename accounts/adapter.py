@@ -16,7 +16,7 @@ from django.forms import Form
 from django.http import HttpRequest
 from django.utils.timezone import now
 
-from accounts import audit
+from accounts import audit, generation, profile
 from accounts.emails import MAX_LENGTH, canonical_email
 from accounts.errors import MailUnavailable
 from accounts.models import User
@@ -58,7 +58,9 @@ class AccountAdapter(DefaultAccountAdapter):
         )
 
     def set_password(self, user: User, password: str) -> None:
-        user.change_password(password)
+        is_signed_in = self.request.user.is_authenticated
+        change = profile.change_password if is_signed_in else profile.reset_password
+        change(user, password)
 
     def clean_email(self, email: str) -> str:
         email = canonical_email(email)
@@ -70,10 +72,22 @@ class AccountAdapter(DefaultAccountAdapter):
         """False where somebody else has signed up with this address meanwhile."""
         try:
             with transaction.atomic():
-                return super().confirm_email(request, email_address)
+                return self._confirm(request, email_address)
         except IntegrityError:
             messages.error(request, "Somebody has signed up with this address meanwhile.")
             return False
+
+    def _confirm(self, request: HttpRequest, address: EmailAddress) -> bool:
+        user, before = address.user, address.user.email
+        if not super().confirm_email(request, address):
+            return False
+        if address.email != before:
+            generation.bump_for_user(user)
+            detail = {"old": before, "new": address.email}
+            audit.record(
+                organization=None, by=user, verb="account.email_changed", target=user, detail=detail
+            )
+        return True
 
     # --- the audit log ------------------------------------------------------
 

@@ -23,6 +23,11 @@ class AuditEventQuerySet(models.QuerySet):
         mine = models.Q(actor=user) | models.Q(target_type="user", target_id=str(user.pk))
         return self.filter(mine, organization=None)
 
+    def by_or_about(self, user: "User") -> Self:
+        """What somebody did anywhere, and what was done to their account."""
+        about = models.Q(target_type="user", target_id=str(user.pk))
+        return self.filter(models.Q(actor=user) | about)
+
     def between(self, since: datetime | None, until: datetime | None) -> Self:
         """From `since` on, up to but without `until`."""
         events = self if since is None else self.filter(created_at__gte=since)

@@ -5,6 +5,9 @@
   - UnknownOrganization    404  no such organization, or you are not a member
   - NoOrganization         403  the account belongs to no organization
   - MailUnavailable        503  the mail server does not take our mail
+  - SoleOwner              409  deleting the account would leave organizations without owner
+  - ResetKeyInvalid        400  the link of a password reset is forged, old or used
+  - EmailNotConfirmed      403  where addresses must be confirmed, this one is not yet
   - SecondFactorNeeded     401  the password is right, the code is missing or wrong
   - RateLimited            429  more requests than a minute has for this key, person or address
   - TooManyAttempts        429  sign-ins that failed; the next one has to wait
@@ -51,6 +54,24 @@ class MailUnavailable(AccountsError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "mail_unavailable"
     title = "The mail could not be sent"
+
+
+class SoleOwner(AccountsError):
+    status = HTTPStatus.CONFLICT
+    code = "sole_owner"
+    title = "Organizations would be left without an owner"
+
+
+class ResetKeyInvalid(AccountsError):
+    status = HTTPStatus.BAD_REQUEST
+    code = "reset_key_invalid"
+    title = "The key of the password reset does not work"
+
+
+class EmailNotConfirmed(AccountsError):
+    status = HTTPStatus.FORBIDDEN
+    code = "email_not_confirmed"
+    title = "The e-mail address is not confirmed"
 
 
 class SecondFactorNeeded(AccountsError):

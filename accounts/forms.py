@@ -10,8 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import User
+from accounts.models import Theme, User
 from accounts.names import canonical_name
+from accounts.profile import TIME_ZONES
 
 
 class NameField(forms.CharField):
@@ -63,3 +64,20 @@ class ChangeEmailForm(AddEmailForm):
         address.send_confirmation(request)
         messages.info(request, f"We sent a mail to {address.email}. Follow the link in it.")
         return address
+
+
+class ProfileForm(forms.Form):
+    full_name = NameField(label="Your name")
+    time_zone = forms.ChoiceField(
+        choices=[(name, name.replace("_", " ")) for name in TIME_ZONES],
+        help_text="Pages show times in it. The API answers in UTC.",
+    )
+    theme = forms.ChoiceField(choices=Theme)
+
+
+class DeletionForm(forms.Form):
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )

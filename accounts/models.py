@@ -41,15 +41,26 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):
         return self.get(email=emails.canonical_email(username or ""))
 
 
+class Theme(models.TextChoices):
+    SYSTEM = "system", "as the system has it"
+    LIGHT = "light"
+    DARK = "dark"
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. `is_staff` and `is_superuser` are for operators of the platform only."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     email = models.EmailField("e-mail address", max_length=emails.MAX_LENGTH)
     full_name = models.CharField(max_length=150, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
+    theme = models.CharField(
+        max_length=10, choices=Theme, default=Theme.SYSTEM, db_default=Theme.SYSTEM
+    )
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("operator", default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
 
     objects = UserManager()
 
@@ -63,6 +74,10 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.UniqueConstraint(fields=["email"], name="user_email_is_unique"),
             models.UniqueConstraint(Lower("email"), name="user_email_is_unique_in_any_case"),
             models.CheckConstraint(condition=~Q(email=""), name="user_has_email"),
+            models.CheckConstraint(condition=Q(theme__in=Theme.values), name="user_theme_is_known"),
+            models.CheckConstraint(
+                condition=Q(deleted_at=None) | Q(is_active=False), name="deleted_user_is_inactive"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -85,6 +100,22 @@ class User(AbstractBaseUser, PermissionsMixin):
         if passwords.is_too_long(raw_password):
             return False
         return super().check_password(passwords.normalised(raw_password))
+
+    def change_profile(self, **changes: str) -> None:
+        """`full_name`, `time_zone`, `theme`: those that are given."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.save(update_fields=list(changes))
+
+    def anonymise(self, *, at: datetime) -> None:
+        """What says who this was goes; the id stays, since logs and others' rows name it."""
+        self.email = f"deleted-{self.pk.hex}@users.invalid"
+        self.full_name = ""
+        self.time_zone, self.theme = "UTC", Theme.SYSTEM
+        self.is_active = self.is_staff = self.is_superuser = False
+        self.deleted_at = at
+        self.set_unusable_password()
+        self.save()
 
     def make_operator(self) -> None:
         self.is_active = self.is_staff = self.is_superuser = True
@@ -158,6 +189,11 @@ class Organization(models.Model):
         seen = copy(self)
         seen.only_models = frozenset(UUID(text) for text in key.only_models)
         return seen
+
+    def retire(self) -> None:
+        """Nobody is in it any more: its name, which may be a person's, and its slug are free."""
+        self.slug, self.name = f"deleted-{self.pk.hex}", "Deleted"
+        self.save(update_fields=["slug", "name"])
 
 
 class MembershipQuerySet(models.QuerySet):

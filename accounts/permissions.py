@@ -4,6 +4,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts.models import APIKey
 from accounts.roles import Capability
 from accounts.tenancy import standing_of
 
@@ -17,6 +18,15 @@ class _Can(BasePermission):
         return (
             request.user.is_authenticated and self.capability in standing_of(request).capabilities
         )
+
+
+class IsPerson(BasePermission):
+    """Signed in by password or session: a key does not change the account of its maker."""
+
+    message = "An API key may not do this. Sign in with your password."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.user.is_authenticated and not isinstance(request.auth, APIKey)
 
 
 class CanRead(_Can):

@@ -1,5 +1,10 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class RegistryConfig(AppConfig):
     name = "registry"
+
+    def ready(self) -> None:
+        import_module("registry.belongings")  # tells accounts what it keeps for people

@@ -40,7 +40,7 @@ class Rule:
         strangers = {name: getattr(self, name) for name in ("nobody", "homeless", "other")}
         if self.is_page:  # a program's credentials are none there, and so is its header
             return {**people, **strangers, "key admin": self.nobody}
-        viewers_key = {"viewer's key": people["viewer"]}
+        viewers_key = {"viewer's key": people["viewer"] if self.scopes else self.wrong_key}
         return {**people, **keys, **viewers_key, **strangers, "intruder": self.intruder}
 
 
@@ -67,6 +67,11 @@ def anybody(status: int, **more: Any) -> Rule:
 def signed_in(status: int, **more: Any) -> Rule:
     """About the caller alone: every person and every key, and no organization is asked."""
     return replace(anybody(status, nobody=401), **more)
+
+
+def person(ok: int, **more: Any) -> Rule:
+    """About the account of the caller: not for keys, and no organization is asked."""
+    return replace(Rule(ok, homeless=ok, other=ok, intruder=ok), **more)
 
 
 def page(ok: int, roles: str = " ".join(ROLES), **more: Any) -> Rule:
@@ -134,6 +139,10 @@ TABLE: dict[str, dict[str, Rule]] = {
     "accounts/2fa/webauthn/keys/<int:pk>/edit/": form(302),
     "accounts/2fa/webauthn/login/": form(302),
     "accounts/sessions/": {**look(302, 200), "post": open_page(302), "put": open_page(302)},
+    "accounts/profile/": {"get": open_page(302, 200), "post": open_page(302, 200)},
+    "accounts/data/": look(302, 200),
+    "accounts/data/export/": look(302, 200),
+    "accounts/data/delete/": {"post": open_page(302, 200)},
     # the owner's
     "accounts/sessions/<int:session_id>/end/": {
         "post": page(302, "owner", refused=404, homeless=404),
@@ -143,7 +152,15 @@ TABLE: dict[str, dict[str, Rule]] = {
     "api/v1/auth/login": {"post": anybody(400)},
     "api/v1/auth/refresh": {"post": anybody(400)},
     "api/v1/auth/logout": {"post": anybody(400)},
-    "api/v1/users/me": {"get": signed_in(200, homeless=403, intruder=404)},
+    "api/v1/auth/password/reset": {"post": anybody(400)},
+    "api/v1/auth/password/reset/confirm": {"post": anybody(400)},
+    "api/v1/users/me": {
+        "get": signed_in(200, homeless=403, intruder=404),
+        "patch": person(200, homeless=403, intruder=404, body={"theme": "dark"}),
+        "delete": person(400),  # without the password
+    },
+    "api/v1/users/me/password": {"post": person(400)},
+    "api/v1/users/me/export": {"get": person(200)},
     "api/v1/keys": {
         "get": KEYS(200, other=200),
         "post": KEYS(201, other=201, body={"name": "new"}),

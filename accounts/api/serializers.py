@@ -5,6 +5,7 @@ from django.utils.timezone import now
 from rest_framework import serializers
 
 from accounts.api.fields import Email, Name, StrictSerializer, Text
+from accounts.models import Theme
 from accounts.passwords import MAX_LENGTH as MAX_PASSWORD_LENGTH
 from accounts.roles import DEFAULT_SCOPES, Role, Scope
 
@@ -18,6 +19,12 @@ class RegisterSerializer(StrictSerializer):
 class LoginSerializer(StrictSerializer):
     email = Email()
     password = Text(max_length=MAX_PASSWORD_LENGTH, trim_whitespace=False, write_only=True)
+    code = Text(
+        max_length=20,
+        required=False,
+        write_only=True,
+        help_text="of the authenticator app, or a recovery code; where a second factor is set up",
+    )
 
 
 class RefreshSerializer(StrictSerializer):
@@ -43,6 +50,8 @@ class UserSerializer(serializers.Serializer):
     id = serializers.UUIDField(source="user.id")
     email = serializers.CharField(source="user.email")
     full_name = serializers.CharField(source="user.full_name")
+    time_zone = serializers.CharField(source="user.time_zone")
+    theme = serializers.ChoiceField(choices=Theme, source="user.theme")
     created_at = serializers.DateTimeField(source="user.created_at")
     organization = OrganizationSerializer()
     role = serializers.ChoiceField(choices=Role)

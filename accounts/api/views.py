@@ -10,13 +10,13 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.generics import GenericAPIView, get_object_or_404
-from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from accounts import api_keys, audit, tokens
+from accounts import api_keys, audit, confirmation, second_factor, tokens
 from accounts.api import serializers
 from accounts.authentication import CHALLENGE
 from accounts.models import APIKey, APIKeyQuerySet, Membership
@@ -68,6 +68,7 @@ class RegisterView(PublicView):
         asked.is_valid(raise_exception=True)
 
         user = register(at=now(), **asked.validated_data)
+        confirmation.ask(user, request=request._request)
 
         home = Membership.objects.of(user).home_first().get()
         return Response(serializers.UserSerializer(home).data, status=status.HTTP_201_CREATED)
@@ -88,13 +89,17 @@ class LoginView(PublicView):
         asked = serializers.LoginSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
 
-        user = authenticate(request, **asked.validated_data)
+        given = dict(asked.validated_data)
+        code = given.pop("code", None)
+        user = authenticate(request, **given)
 
         if user is None:
             audit.record_failed_sign_in(asked.validated_data["email"])
             raise AuthenticationFailed(
                 "The e-mail address or the password is wrong.", code="invalid_credentials"
             )
+        confirmation.demand(user)
+        second_factor.demand(user, code=code, request=request)
         audit.record(organization=None, by=user, verb="account.signed_in", target=user)
         return Response(serializers.TokensSerializer(tokens.issue(user)).data)
 
@@ -139,21 +144,6 @@ class LogoutView(PublicView):
         tokens.revoke(asked.validated_data["refresh"])
 
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class MeView(APIView):
-    permission_classes = [IsAuthenticated]
-
-    @extend_schema(operation_id="me", tags=["users"], responses=serializers.UserSerializer)
-    def get(self, request: Request) -> Response:
-        """Who you are, and in which organization this request acts."""
-        standing = standing_of(request)
-        me = {
-            "user": request.user,
-            "organization": standing.organization,
-            "role": standing.role,
-        }
-        return Response(serializers.UserSerializer(me).data)
 
 
 class KeysView(GenericAPIView):

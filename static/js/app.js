@@ -13,7 +13,10 @@
     try { localStorage.setItem("theme", theme); } catch { /* see above */ }
   };
 
-  let theme = THEMES.includes(remembered()) ? remembered() : "system";
+  // Of who is signed in: kept with the account. Remembered too, for pages that know nobody.
+  const ofAccount = root.dataset.theme;
+  let theme = ofAccount || (THEMES.includes(remembered()) ? remembered() : "system");
+  if (ofAccount) remember(ofAccount);
   const apply = () => {
     // Without the attribute app.css follows the system.
     if (theme === "system") root.removeAttribute("data-bs-theme");
@@ -21,11 +24,22 @@
   };
   apply();
 
+  const keepWithAccount = () => {
+    const token = document.querySelector("[name=csrfmiddlewaretoken]");
+    if (!ofAccount || !token) return;
+    fetch("/api/v1/users/me", {
+      method: "PATCH",
+      headers: { "Content-Type": "application/json", "X-CSRFToken": token.value },
+      body: JSON.stringify({ theme }),
+    }).catch(() => { /* it holds on this page, and is asked for again on the next */ });
+  };
+
   const startThemeButton = (button) => {
     const label = () => { button.textContent = `Theme: ${theme}`; };
     button.addEventListener("click", () => {
       theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
       remember(theme);
+      keepWithAccount();
       apply();
       label();
     });

@@ -9,6 +9,8 @@ def test_it_works(client_of, alice, organization):
         "id": str(alice.id),
         "email": "alice@example.com",
         "full_name": alice.full_name,
+        "time_zone": "UTC",
+        "theme": "system",
         "created_at": alice.created_at.isoformat().replace("+00:00", "Z"),
         "organization": {
             "id": str(organization.id),

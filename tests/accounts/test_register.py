@@ -23,6 +23,8 @@ def test_it_works(anyone):
         "id": str(user.id),
         "email": "alice@example.com",
         "full_name": "Alice Ames",
+        "time_zone": "UTC",
+        "theme": "system",
         "created_at": user.created_at.isoformat().replace("+00:00", "Z"),
         "organization": {"id": str(organization.id), "name": "Alice Ames", "slug": "alice"},
         "role": "owner",

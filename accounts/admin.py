@@ -25,6 +25,7 @@ from accounts.models import (
     APIKey,
     APIKeyQuerySet,
     AuditEvent,
+    Invitation,
     Membership,
     Organization,
     TokenFamily,
@@ -265,6 +266,22 @@ class APIKeyAdmin(ReadOnlyAdmin):
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.change_apikey")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    list_display = [
+        "email",
+        "organization",
+        "role",
+        "invited_by",
+        "created_at",
+        "accepted_at",
+        "revoked_at",
+    ]
+    list_filter = ["role", "created_at", ("accepted_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["organization", "invited_by"]
+    search_fields = ["email", "organization__slug", "invited_by__email"]
 
 
 @admin.register(AuditEvent)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -33,8 +34,28 @@ class AuditEventQuerySet(models.QuerySet):
         events = self if since is None else self.filter(created_at__gte=since)
         return events if until is None else events.filter(created_at__lt=until)
 
+    def matching(
+        self,
+        *,
+        verb: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Self:
+        """`actor` is a user's id, or part of how they were called: a name, an address."""
+        events = self.between(since, until)
+        events = events.filter(verb=verb) if verb else events
+        return events.filter(_by(actor)) if actor else events
+
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
+
+
+def _by(actor: str) -> models.Q:
+    try:
+        return models.Q(actor=UUID(actor))
+    except ValueError:
+        return models.Q(actor_label__icontains=actor)
 
 
 class AuditEvent(models.Model):

@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from accounts import access, api_keys, families, principals, tokens
 from accounts.models import APIKey, User
 from accounts.principals import Principal
-from accounts.tenancy import asked_by
+from accounts.tenancy import CHOICE, asked_by
 from accounts.throttling import limit_address
 from mlplatform.foundation import request_facts
 
@@ -77,7 +77,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
         if found is None:
             _count_stranger(request)
             return None
-        user_id, asked = found[0].pk, asked_by(request)
+        user_id, asked = found[0].pk, asked_by(request) or request._request.session.get(CHOICE)
         principal = access.admit(
             request,
             ("person", user_id, None, asked),

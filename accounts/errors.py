@@ -15,6 +15,13 @@
   - UnrestrictableKey      400  a key with the scope admin, restricted to models
   - KeyEnded               409  a revoked or expired key cannot be rolled
   - ForeignOrigin          403  a cookie came from a page of somebody else's
+  - MemberNotFound         404  nobody of this id is in the organization
+  - RoleOutOfReach         403  your role may not give or take this one
+  - LastOwner              409  an organization keeps an owner
+  - AlreadyMember          409  who is invited is in the organization
+  - InvitationVoid         404  used, withdrawn, too old, or never made
+  - InvitationForAnother   403  you are signed in with another address than was invited
+  - TooMany                409  invitations that wait, or organizations of one person
 """
 
 from http import HTTPStatus
@@ -114,3 +121,45 @@ class KeyEnded(AccountsError):
     status = HTTPStatus.CONFLICT
     code = "key_ended"
     title = "The key works no more"
+
+
+class MemberNotFound(AccountsError):
+    status = HTTPStatus.NOT_FOUND
+    code = "member_not_found"
+    title = "There is no such member"
+
+
+class RoleOutOfReach(AccountsError):
+    status = HTTPStatus.FORBIDDEN
+    code = "role_out_of_reach"
+    title = "Your role does not reach that far"
+
+
+class LastOwner(AccountsError):
+    status = HTTPStatus.CONFLICT
+    code = "last_owner"
+    title = "An organization keeps an owner"
+
+
+class AlreadyMember(AccountsError):
+    status = HTTPStatus.CONFLICT
+    code = "already_member"
+    title = "They are a member already"
+
+
+class InvitationVoid(AccountsError):
+    status = HTTPStatus.NOT_FOUND
+    code = "invitation_void"
+    title = "The invitation is void"
+
+
+class InvitationForAnother(AccountsError):
+    status = HTTPStatus.FORBIDDEN
+    code = "invitation_for_another"
+    title = "The invitation is for somebody else"
+
+
+class TooMany(AccountsError):
+    status = HTTPStatus.CONFLICT
+    code = "too_many"
+    title = "There are too many already"

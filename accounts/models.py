@@ -13,6 +13,10 @@ from django.utils import timezone
 
 from accounts import emails, generation, passwords
 from accounts.audit_events import AuditEvent as AuditEvent  # Django looks for models here
+from accounts.audit_events import AuditEventQuerySet as AuditEventQuerySet
+from accounts.family_rows import TokenFamily as TokenFamily
+from accounts.invitation_rows import Invitation as Invitation
+from accounts.invitation_rows import InvitationQuerySet as InvitationQuerySet
 from accounts.roles import Role
 from mlplatform.foundation.uuid7 import uuid7
 
@@ -195,10 +199,23 @@ class Organization(models.Model):
         self.slug, self.name = f"deleted-{self.pk.hex}", "Deleted"
         self.save(update_fields=["slug", "name"])
 
+    def rename(self, name: str) -> None:
+        self.name = name
+        self.save(update_fields=["name"])
+
+    def hand_over(self) -> None:
+        """It is nobody's personal one any more."""
+        self.is_personal = False
+        self.save(update_fields=["is_personal"])
+
 
 class MembershipQuerySet(models.QuerySet):
     def of(self, user: User) -> Self:
         return self.filter(user=user).select_related("organization")
+
+    def in_organization(self, organization: Organization) -> Self:
+        """Everybody, in the order of joining."""
+        return self.filter(organization=organization).select_related("user").order_by("id")
 
     def home_first(self, chosen: str | None = None) -> Self:
         """The chosen organization, one's own personal one, the others in the order of joining."""
@@ -209,6 +226,8 @@ class MembershipQuerySet(models.QuerySet):
 
 
 class Membership(models.Model):
+    """Somebody's role in an organization. Changed by `accounts.members` only."""
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(
@@ -232,41 +251,9 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user} ({self.role}) in {self.organization}"
 
-
-class TokenFamilyQuerySet(models.QuerySet):
-    def alive(self, *, at: datetime) -> Self:
-        return self.filter(revoked_at__isnull=True, expires_at__gt=at)
-
-    def ended(self, *, at: datetime) -> Self:
-        """What nobody can use any more, nor misuse."""
-        return self.filter(expires_at__lte=at)
-
-    def rotate(
-        self, pk: UUID, *, spent: str, following: str, at: datetime, until: datetime
-    ) -> bool:
-        """Let one refresh token follow the other; False if the other was spent before."""
-        unspent = self.alive(at=at).filter(pk=pk, refresh_jti=spent)
-        return bool(unspent.update(refresh_jti=following, expires_at=until))
-
-
-class TokenFamily(models.Model):
-    """All tokens that follow from one sign-in of a program. Of these one can be refreshed."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_families")
-    refresh_jti = models.CharField(max_length=32, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField(editable=False)
-    revoked_at = models.DateTimeField(null=True, editable=False)
-
-    objects = TokenFamilyQuerySet.as_manager()
-
-    class Meta:
-        verbose_name_plural = "token families"
-        indexes = [models.Index(fields=["expires_at"], name="token_family_by_end")]
-
-    def __str__(self) -> str:
-        return f"tokens of {self.user}, since {self.created_at:%Y-%m-%d %H:%M}"
+    def change_role(self, role: str) -> None:
+        self.role = role
+        self.save(update_fields=["role"])
 
 
 class APIKeyQuerySet(models.QuerySet):
@@ -290,6 +277,10 @@ class APIKeyQuerySet(models.QuerySet):
 
     def newest_first(self) -> Self:
         return self.order_by("-id")
+
+    def revoke(self, *, at: datetime) -> int:
+        """Returns how many there were. The caller bumps the organization's generation."""
+        return self.filter(revoked_at=None).update(revoked_at=at)
 
 
 class APIKey(models.Model):

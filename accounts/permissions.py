@@ -54,6 +54,16 @@ class CanManageKeys(_Can):
     message = "A key manages keys only with the scope admin."
 
 
+class CanSeePeople(_Can):
+    capability = Capability.SEE_PEOPLE
+    message = "A key sees the organization's people only with the scope admin."
+
+
 class CanAdminister(_Can):
     capability = Capability.ADMINISTER
     message = "This needs the role admin, and for a key the scope admin."
+
+
+class CanOwn(_Can):
+    capability = Capability.OWN
+    message = "Only an owner may do this, signed in and not by a key."

@@ -20,6 +20,7 @@ _open = {"permission_classes": [AllowAny], "authentication_classes": []}
 
 urlpatterns = [
     path("", include("registry.urls")),
+    path("", include("accounts.organization_urls")),
     path("accounts/", include("accounts.urls")),
     path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("registry.api.urls")),

@@ -58,6 +58,12 @@ KEYS = _needs("owner admin developer viewer", "admin")
 ADMINISTER = _needs("owner admin", "admin")
 
 
+# Of the organization that the URL names: who is in none finds nothing there.
+MEMBERS = _needs("owner admin developer viewer", "admin")
+IN_PATH = {"homeless": 404}
+HERE = "<str:organization>"
+
+
 def anybody(status: int, **more: Any) -> Rule:
     """Open: everybody gets the same, whatever credentials are sent along."""
     same = dict.fromkeys(("nobody", "homeless", "other", "intruder", "wrong_key"), status)
@@ -94,6 +100,11 @@ def form(nobody: int, signed_in: int | None = None) -> dict[str, Rule]:
     return dict.fromkeys(("get", "post", "put"), open_page(nobody, signed_in))
 
 
+def _form_of(roles: str, refused: int = 403, **fields: str) -> Rule:
+    body = {"organization": HERE, **fields}
+    return page(302, roles, homeless=404, refused=refused, body=body)
+
+
 def _upload() -> dict[str, Any]:
     return {"file": uploaded_file(b"a model"), "name": "new"}
 
@@ -107,6 +118,23 @@ TABLE: dict[str, dict[str, Rule]] = {
     "models/<model:name>/promote": {
         "post": page(302, "owner admin developer", body={"version": 1}),
     },
+    # pages of the organization; their forms say which one they were shown for
+    "organization": {"get": page(200, other=200)},
+    "organization/rename": {"post": _form_of("owner admin", name="x")},
+    "organization/members/<uuid:user_id>/role": {"post": _form_of("owner admin", role="developer")},
+    "organization/members/<uuid:user_id>/remove": {"post": _form_of("owner admin")},
+    "organization/leave": {"post": _form_of("admin developer viewer", refused=409)},
+    "organization/transfer": {"post": _form_of("owner", user_id="<uuid:user_id>")},
+    "organization/invitations": {
+        "post": _form_of("owner admin", email="new@example.com", role="viewer"),
+    },
+    "organization/invitations/<uuid:invitation_id>/withdraw": {"post": _form_of("owner admin")},
+    "organization/audit": {"get": page(200, "owner admin", other=200)},
+    "organization/audit.csv": {"get": page(200, "owner admin", other=200)},
+    "organizations/new": {"post": page(302, other=302, homeless=302, body={"new_name": "x"})},
+    "organizations/switch": {"post": _form_of(" ".join(ROLES))},
+    # signed in with another address than was invited
+    "invitations/<str:token>": {"get": open_page(200), "post": open_page(200, 403)},
     # one's own account: django-allauth's pages, which send who has no business there away
     "accounts/link/<uidb64>/<token>/": look(400),
     "accounts/login/": form(200, 302),
@@ -167,6 +195,37 @@ TABLE: dict[str, dict[str, Rule]] = {
     },
     "api/v1/keys/<uuid:key_id>": {
         "delete": Rule(204, ("owner", "admin"), ("admin",), refused=404),  # or who made it
+    },
+    # the API: organizations
+    "api/v1/organizations": {
+        "get": signed_in(200),
+        "post": Rule(201, homeless=201, other=201, intruder=201, body={"name": "new"}),
+    },
+    f"api/v1/organizations/{HERE}": {
+        "get": Rule(200, scopes=SCOPES, **IN_PATH),
+        "patch": ADMINISTER(200, **IN_PATH, body={"name": "new"}),
+    },
+    f"api/v1/organizations/{HERE}/members": {"get": MEMBERS(200, **IN_PATH)},
+    f"api/v1/organizations/{HERE}/members/<uuid:user_id>": {
+        "patch": ADMINISTER(200, **IN_PATH, body={"role": "developer"}),
+        "delete": ADMINISTER(204, **IN_PATH),
+    },
+    f"api/v1/organizations/{HERE}/leave": {
+        "post": Rule(204, ("admin", "developer", "viewer"), refused=409, **IN_PATH),
+    },
+    f"api/v1/organizations/{HERE}/transfer": {
+        "post": Rule(200, ("owner",), **IN_PATH, body={"user_id": "<uuid:user_id>"}),
+    },
+    f"api/v1/organizations/{HERE}/invitations": {
+        "get": ADMINISTER(200, **IN_PATH),
+        "post": ADMINISTER(201, **IN_PATH, body={"email": "new@example.com", "role": "viewer"}),
+    },
+    f"api/v1/organizations/{HERE}/invitations/<uuid:invitation_id>": {
+        "delete": ADMINISTER(204, **IN_PATH),
+    },
+    f"api/v1/organizations/{HERE}/audit": {"get": ADMINISTER(200, **IN_PATH)},
+    "api/v1/invitations/accept": {
+        "post": Rule(404, homeless=404, body={"token": "no:thing"}),
     },
     # the API: models
     "api/v1/models/upload": {"post": DEPLOY(202, other=202, body=_upload)},

@@ -1,6 +1,21 @@
-from django.urls import path
+from django.urls import include, path
 
-from accounts.api import people_views, views
+from accounts.api import audit, invitations, organizations, people_views, views
+
+_in_organization = [
+    path("", organizations.OrganizationView.as_view(), name="api-organization"),
+    path("/members", organizations.MembersView.as_view(), name="api-members"),
+    path("/members/<uuid:user_id>", organizations.MemberView.as_view(), name="api-member"),
+    path("/leave", organizations.LeaveView.as_view(), name="api-leave"),
+    path("/transfer", organizations.TransferView.as_view(), name="api-transfer"),
+    path("/invitations", invitations.InvitationsView.as_view(), name="api-invitations"),
+    path(
+        "/invitations/<uuid:invitation_id>",
+        invitations.InvitationView.as_view(),
+        name="api-invitation",
+    ),
+    path("/audit", audit.AuditView.as_view(), name="api-audit"),
+]
 
 urlpatterns = [
     path("auth/register", views.RegisterView.as_view(), name="api-register"),
@@ -20,4 +35,7 @@ urlpatterns = [
     path("users/me/export", people_views.ExportView.as_view(), name="api-export"),
     path("keys", views.KeysView.as_view(), name="api-keys"),
     path("keys/<uuid:key_id>", views.KeyView.as_view(), name="api-key"),
+    path("organizations", organizations.OrganizationsView.as_view(), name="api-organizations"),
+    path("invitations/accept", invitations.AcceptView.as_view(), name="api-accept-invitation"),
+    path("organizations/<str:organization>", include(_in_organization)),
 ]

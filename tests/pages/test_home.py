@@ -115,7 +115,7 @@ def test_more_models_take_no_more_queries(
     point(version, alias="challenger", at=now())
     client = browser_of(alice)
 
-    with django_assert_max_num_queries(7):  # session, user, membership, count, models, two beside
+    with django_assert_max_num_queries(8):  # session, user, 2 memberships, count, models, 2 beside
         client.get("/")
 
 

@@ -61,7 +61,7 @@ def model_page(request: HttpRequest, name: str) -> HttpResponse:
         "shown": shown,
         "signature": signature,
         "estimator": shown and Estimator.from_json(shown.facts),
-        "example": signature and example_body(signature),
+        "example": shown and example_body(shown, signature),
         "page": _page(request, versions.prefetch_related("aliases")),
         "may_deploy": Capability.DEPLOY in standing.capabilities,
         "site_url": settings.SITE_URL,
@@ -88,9 +88,12 @@ def promote_version(request: HttpRequest, name: str) -> HttpResponse:
     return redirect("model", model.name)
 
 
-def example_body(signature: Signature) -> str:
-    """A request's JSON for one row, quoted for a shell."""
+def example_body(version: ModelVersion, signature: Signature) -> str:
+    """A request's JSON for one row that the model has answered, quoted for a shell."""
     row = signature.example()
+    for name, value in zip(row, version.golden.get("input", ()), strict=False):
+        if value is not None:
+            row[name] = float(f"{value:.3g}") if isinstance(value, float) else value
     body = {"input": row if signature.named else list(row.values())}
     return shlex.quote(json.dumps(body, ensure_ascii=False))
 

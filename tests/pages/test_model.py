@@ -5,6 +5,7 @@ import pytest
 from django.conf import settings
 from django.utils.html import escape
 
+from registry.models import ModelVersion
 from registry.signature import Input, Signature
 from registry.views import example_body
 from tests.factories import make_version
@@ -49,14 +50,22 @@ def test_its_curl_survives_quotes(alice, organization, browser_of):
 
     page = browser_of(alice).get(URL).content.decode()
 
-    assert escape(example_body(signature)) in page
-    assert json.loads(shlex.split(example_body(signature))[0]) == {"input": {column: 0.0}}
+    body = example_body(ModelVersion(), signature)
+    assert escape(body) in page
+    assert json.loads(shlex.split(body)[0]) == {"input": {column: 0.0}}
 
 
 def test_an_unnamed_model_takes_a_list():
     signature = Signature((Input("x0", "float"), Input("x1", "float")), named=False, outputs=NUMBER)
 
-    assert example_body(signature) == """'{"input": [0.0, 0.0]}'"""
+    assert example_body(ModelVersion(), signature) == """'{"input": [0.0, 0.0]}'"""
+
+
+def test_the_example_is_a_row_that_the_model_has_answered():
+    signature = Signature((Input("x0", "float"), Input("x1", "float")), named=False, outputs=NUMBER)
+    version = ModelVersion(golden={"input": [5.123456, None]})
+
+    assert example_body(version, signature) == """'{"input": [5.12, 0.0]}'"""
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ STOP_WITHIN = 60
 
 def start(data: Data, address: Address, *, demo: bool) -> int:
     """Start the platform and stay until Ctrl-C; or say where it already runs."""
+    began = monotonic()
     data.create()
     with data.lock() as held:
         if held is None:
@@ -37,15 +38,16 @@ def start(data: Data, address: Address, *, demo: bool) -> int:
         packages.install(venv, kind="run")
         return keep(
             _guarded(
-                lambda supervisor: _serve(supervisor, data, venv, address, demo),
+                lambda supervisor: _serve(supervisor, data, venv, address, demo, began=began),
                 data,
                 after=lambda: forget_sockets(data),
             )
         )
 
 
-def _serve(supervisor: Supervisor, data: Data, venv: Path, address: Address, demo: bool) -> int:
-    began = monotonic()
+def _serve(
+    supervisor: Supervisor, data: Data, venv: Path, address: Address, demo: bool, *, began: float
+) -> int:
     os.umask(0o077)
     data.remember(pid=os.getpid())
     platform = Platform(data, venv, address, supervisor)

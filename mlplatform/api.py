@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import structlog
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from drf_standardized_errors.formatter import ExceptionFormatter
@@ -15,7 +16,7 @@ from redis import RedisError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.response import Response
 
-from mlplatform.foundation.errors import Problem, StoreUnavailable
+from mlplatform.foundation.errors import BadRequest, BodyTooLarge, Problem, StoreUnavailable
 
 logger = structlog.get_logger(__name__)
 
@@ -91,6 +92,10 @@ def as_problem(exc: Exception) -> Problem | None:
             "The platform cannot reach one of its stores just now. Try again in some seconds.",
             retry_after=2,
         )
+    if isinstance(exc, RequestDataTooBig):
+        return BodyTooLarge("The fields of this request are too large. Send less in them.")
+    if isinstance(exc, SuspiciousOperation):
+        return BadRequest("The platform does not read a request like this one.")
     return exc if isinstance(exc, Problem) else None
 
 

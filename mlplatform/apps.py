@@ -3,10 +3,10 @@
 from django.apps import AppConfig
 from django.conf import settings
 
-from mlplatform import logs
+from mlplatform import checks, logs
 from mlplatform.celery import app as celery_app
 
-__all__ = ["PlatformConfig", "celery_app"]
+__all__ = ["PlatformConfig", "celery_app", "checks"]
 
 
 class PlatformConfig(AppConfig):

@@ -34,6 +34,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, HTTPStatus.NOT_FOUND, "not_found", detail)
 
 
+def too_large(request: HttpRequest, detail: str) -> HttpResponse:
+    return _answer(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request_too_large", detail)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     detail = "The platform failed on this request. The log has the reason under the request id."
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "error", detail)

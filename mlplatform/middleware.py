@@ -3,13 +3,15 @@
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from mlplatform.api import as_problem
-from mlplatform.error_pages import is_for_program, page
-from mlplatform.foundation import client_address, request_facts
+from mlplatform.error_pages import is_for_program, page, too_large
+from mlplatform.foundation import body_length, client_address, request_facts
 from mlplatform.foundation.uuid7 import uuid7
 
 logger = structlog.get_logger("request")
@@ -60,6 +62,49 @@ class RequestLogMiddleware:
             status_code=response.status_code,
             response_time_ms=round(milliseconds, 3),
         )
+
+
+class SecurityHeadersMiddleware:
+    """What every answer says to browsers: also probes, static files and refused hosts."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.headers = {
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": settings.X_FRAME_OPTIONS,
+            "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+            "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
+            "Permissions-Policy": settings.PERMISSIONS_POLICY,
+        }
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in self.headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+
+class BodyLimitMiddleware:
+    """Refuses a body that says it is too long, before anything of it is read.
+
+    A view may have a `max_body_bytes` of its own, None for one that counts by
+    itself. Django reads no further than Content-Length, so nobody can lie.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        limit = getattr(getattr(view, "cls", None), "max_body_bytes", settings.MAX_BODY_BYTES)
+        length = body_length.stated(request.META)
+        if limit is None or length <= limit:
+            return None
+        return too_large(request, f"The request has {length} bytes; at most {limit} are read.")
 
 
 class LooserPolicyMiddleware:

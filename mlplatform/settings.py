@@ -8,6 +8,10 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 from whitenoise.compress import Compressor
 
+from mlplatform.browser_policy import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
+from mlplatform.browser_policy import PERMISSIONS_POLICY as PERMISSIONS_POLICY
+from mlplatform.reliable_work import RELIABLE_WORK
+
 env = Env(eager=False)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -24,6 +28,7 @@ SITE_URL = env.str(
     validate=validate.URL(schemes={"http", "https"}, require_tld=False),
 ).rstrip("/")
 DEBUG = env.bool("DEBUG", default=False)
+ALLOW_INSECURE_HTTP = env.bool("ALLOW_INSECURE_HTTP", default=False)
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=32))
 JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", validate=validate.Length(min=32))
 # Tokens signed by these are accepted as well: for a week after the key was changed.
@@ -74,13 +79,15 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "mlplatform.health.ProbeMiddleware",  # first: probes come with any Host header
+    "mlplatform.middleware.SecurityHeadersMiddleware",  # first: on every answer
+    "mlplatform.health.ProbeMiddleware",  # before all that reads the Host: probes come with any
     "mlplatform.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "csp.middleware.CSPMiddleware",
     "mlplatform.middleware.LooserPolicyMiddleware",
+    "mlplatform.middleware.BodyLimitMiddleware",  # before whatever reads a body
     "accounts.throttling.RateLimitHeaders",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -196,7 +203,9 @@ MAX_PREDICT_BYTES = env.int("MAX_PREDICT_BYTES", default=16 * 2**20)
 MAX_PREDICT_ROWS = env.int("MAX_PREDICT_ROWS", default=10_000)
 PREDICTION_CACHE_SECONDS = env.int("PREDICTION_CACHE_SECONDS", default=3600)
 PREDICTION_RETENTION_DAYS = env.int("PREDICTION_RETENTION_DAYS", default=90)
-DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_PREDICT_BYTES
+# Of every other request. Django reads a body as far as its Content-Length says, so this is asked.
+MAX_BODY_BYTES = env.int("MAX_BODY_BYTES", default=2**20)
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(MAX_BODY_BYTES, MAX_PREDICT_BYTES)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600
 
@@ -270,7 +279,11 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="") or f"mlplatform@{
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+# Browsers take a __Host- cookie from this very host over https only: no subdomain can plant one.
+_host_only = "__Host-" if _is_https else ""
+SESSION_COOKIE_NAME = f"{_host_only}sessionid"
+CSRF_COOKIE_NAME = f"{_host_only}csrftoken"
 SECURE_SSL_REDIRECT = _is_https
 SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|startupz)$"]
 SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
@@ -278,20 +291,10 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _is_https
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 )
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "mlplatform.error_pages.csrf_failure"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'self'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
-        "object-src": ["'none'"],
-        "base-uri": ["'none'"],
-        "frame-ancestors": ["'none'"],
-        "form-action": ["'self'"],
-    }
-}
 
 # --- API ---------------------------------------------------------------------
 
@@ -344,41 +347,7 @@ CELERY_BROKER_URL = (
     if REDIS_URL.startswith("unix://")
     else REDIS_URL
 )
-# Our rows are the truth: no result backend, and the sweeper repeats a lost message (docs/adr).
-CELERY_RESULT_BACKEND = None
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = True
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 300,
-    "unacked_restore_interval": 5,
-    "unacked_restore_throttle": 1,
-    "socket_timeout": 10,
-    "socket_connect_timeout": 3,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-    "retry_on_timeout": True,
-    "queue_order_strategy": "priority",
-}
-CELERY_TASK_PUBLISH_RETRY = False
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
-CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
-CELERY_TASK_SOFT_TIME_LIMIT = 240  # an admission may take two deadlines and some
-CELERY_TASK_TIME_LIMIT = 270
-CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_500_000  # KiB
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {
-    "registry.tasks.*": {"queue": "admission"},
-    "jobs.tasks.*": {"queue": "maint"},
-}
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+globals().update(RELIABLE_WORK)
 
 # --- language, time, logs -------------------------------------------------------
 

@@ -6,10 +6,12 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from mlplatform.celery import app
+from mlplatform.checks import refuse_unsafe_start
 from mlplatform.foundation.database import set_deadline
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings")
 application = get_wsgi_application()
+refuse_unsafe_start()
 
 # A hung store costs a request two seconds at most, a hung broker half of one: what could not be
 # asked of a worker stands in a row, and the sweeper asks again.

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
 
 from inference.errors import RequestTooLarge, TooManyRows, UnknownShape
+from mlplatform.foundation import body_length
 from registry.signature import Signature
 
 
@@ -23,9 +24,7 @@ class Asked:
 
 def read(request: HttpRequest) -> bytes:
     """The body. Raises RequestTooLarge before reading it."""
-    # Without this header, or with a senseless one, Django reads nothing at all.
-    given = request.META.get("CONTENT_LENGTH") or ""
-    length = int(given) if given.isdecimal() else 0
+    length = body_length.stated(request.META)
     if length > settings.MAX_PREDICT_BYTES:
         raise RequestTooLarge(
             f"The request has {length} bytes; at most {settings.MAX_PREDICT_BYTES} are read. "

@@ -38,6 +38,7 @@ _ALIAS = re.compile(r"[-a-zA-Z0-9_]{1,50}", re.ASCII)
 
 class PredictView(APIView):
     permission_classes = [CanPredict]
+    max_body_bytes = None  # its own limit says how to split a request
 
     @extend_schema(
         operation_id="predict",

@@ -32,6 +32,16 @@ class Problem(Exception):
         self.extra = extra
 
 
+class BadRequest(Problem):
+    """Django refuses to read this request: too many fields, a lying header."""
+
+
+class BodyTooLarge(Problem):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "request_too_large"
+    title = "The request is too large"
+
+
 class StoreUnavailable(Problem):
     """PostgreSQL, Redis or the artifact storage does not answer."""
 

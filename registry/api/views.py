@@ -38,6 +38,7 @@ class _ReadOrDeploy(APIView):
 class UploadView(APIView):
     permission_classes = [CanDeploy]
     parser_classes = [MultiPartParser]
+    max_body_bytes = None  # counted as it comes
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         request.upload_handlers.insert(0, UploadLimit(request, settings.MAX_ARTIFACT_BYTES))

@@ -8,6 +8,9 @@ from urllib.parse import urljoin, urlsplit
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
+from allauth.core import context
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -16,7 +19,7 @@ from django.forms import Form
 from django.http import HttpRequest
 from django.utils.timezone import now
 
-from accounts import audit, generation, profile
+from accounts import attempts, audit, families, generation, profile
 from accounts.emails import MAX_LENGTH, canonical_email
 from accounts.errors import MailUnavailable
 from accounts.models import User
@@ -61,6 +64,9 @@ class AccountAdapter(DefaultAccountAdapter):
         is_signed_in = self.request.user.is_authenticated
         change = profile.change_password if is_signed_in else profile.reset_password
         change(user, password)
+        if not is_signed_in:
+            # Who followed the mail has shown who they are: their earlier guesses are forgiven.
+            attempts.succeeded(self.request, user.email)
 
     def clean_email(self, email: str) -> str:
         email = canonical_email(email)
@@ -115,12 +121,12 @@ class AccountAdapter(DefaultAccountAdapter):
 
     # --- mails --------------------------------------------------------------
 
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+    def send_mail(self, template_prefix: str, email: str, facts: dict[str, Any]) -> None:
         """Raises MailUnavailable. Links begin with SITE_URL, whatever Host the request named."""
-        links = {name: _on_our_site(url) for name, url in context.items() if name.endswith("_url")}
+        links = {name: _on_our_site(url) for name, url in facts.items() if name.endswith("_url")}
         site = _Site("mlplatform", settings.SITE_URL)
         try:
-            super().send_mail(template_prefix, email, {**context, **links, "current_site": site})
+            super().send_mail(template_prefix, email, {**facts, **links, "current_site": site})
         except (OSError, SMTPException) as error:
             logger.exception("a mail could not be sent", template=template_prefix)
             raise MailUnavailable(
@@ -140,6 +146,15 @@ class AccountAdapter(DefaultAccountAdapter):
             super().send_confirmation_mail(request, *args, **options)
         except MailUnavailable as unavailable:
             messages.error(request, unavailable.detail)
+
+
+class SessionsAdapter(DefaultUserSessionsAdapter):
+    def end_sessions(self, sessions: list[UserSession]) -> None:
+        """Everywhere else: other browsers, and what programs got by the password."""
+        super().end_sessions(sessions)
+        user = context.request.user
+        families.revoke_all(user, at=now())
+        audit.record(organization=None, by=user, verb="account.signed_out_everywhere", target=user)
 
 
 def _on_our_site(url: str) -> str:

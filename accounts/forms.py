@@ -1,7 +1,8 @@
 """Forms of the people's pages; django-allauth has the rest."""
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import AddEmailForm, LoginForm
+from allauth.account.fields import EmailField
+from allauth.account.forms import AddEmailForm, LoginForm, ResetPasswordForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from allauth.account.models import EmailAddress
 from django import forms
@@ -27,11 +28,14 @@ class NameField(forms.CharField):
             raise ValidationError(str(refused), code="unprintable") from refused
 
 
+EMAIL = "E-mail address"
+
+
 class SignInForm(LoginForm):
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         login = self.fields["login"]
-        login.label = "E-mail address"
+        login.label = EMAIL
         # So that password managers fill both; "email" would offer every address one ever typed.
         login.widget.attrs |= {"autocomplete": "username", "autofocus": True}
 
@@ -39,6 +43,10 @@ class SignInForm(LoginForm):
 class SignUpForm(AllauthSignupForm):
     full_name = NameField(label="Your name")
     field_order = ["full_name", "email", "password1"]
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)
+        self.fields["email"].label = EMAIL
 
     def save(self, request: HttpRequest) -> User:
         # Not allauth's: `register` makes the row of the e-mail address, as for the API.
@@ -51,7 +59,13 @@ class SignUpForm(AllauthSignupForm):
         return super().try_save(request)
 
 
+class ForgottenPasswordForm(ResetPasswordForm):
+    email = EmailField(label=EMAIL)
+
+
 class ChangeEmailForm(AddEmailForm):
+    email = EmailField(label="New e-mail address")
+
     def save(self, request: HttpRequest) -> EmailAddress:
         """The new address, once confirmed, replaces the one to sign in with.
 

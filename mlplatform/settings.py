@@ -239,24 +239,23 @@ LOGOUT_REDIRECT_URL = "login"
 
 # django-allauth: the pages below /accounts/.
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+_forms = "login=SignIn signup=SignUp add_email=ChangeEmail reset_password=ForgottenPassword"
 ACCOUNT_FORMS = {
-    "login": "accounts.forms.SignInForm",
-    "signup": "accounts.forms.SignUpForm",
-    "add_email": "accounts.forms.ChangeEmailForm",
+    name: f"accounts.forms.{form}Form" for name, form in (f.split("=") for f in _forms.split())
 }
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+_verification = validate.OneOf(["none", "optional", "mandatory"])
 ACCOUNT_EMAIL_VERIFICATION = env.str(
-    "ACCOUNT_EMAIL_VERIFICATION",
-    default="optional",
-    validate=validate.OneOf(["none", "optional", "mandatory"]),
+    "ACCOUNT_EMAIL_VERIFICATION", "optional", validate=_verification
 )
 ACCOUNT_CHANGE_EMAIL = True  # one address each, changed when the new one is confirmed
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_NOTIFICATIONS = ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[mlplatform] "
-ACCOUNT_SESSION_REMEMBER = True
+PASSWORD_RESET_TIMEOUT = 3 * 3600
+USERSESSIONS_ADAPTER = "accounts.adapter.SessionsAdapter"
 MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import profile
+from accounts import attempts, profile
 from accounts.api import people_serializers
 from accounts.api.serializers import UserSerializer
 from accounts.api.views import PublicView
@@ -143,6 +143,7 @@ class PasswordResetConfirmView(PublicView):
         user = _user_of_key(asked.validated_data["key"])
 
         profile.reset_password(user, asked.validated_data["password"])
+        attempts.succeeded(request, user.email)
 
         return Response(status=status.HTTP_204_NO_CONTENT)
 

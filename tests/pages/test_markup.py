@@ -5,7 +5,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.webauthn.internal.auth import WebAuthn
 
+from tests.conftest import PASSWORD
 from tests.factories import make_version
 from tests.pages.conftest import make_champion, make_ready
 
@@ -30,6 +33,43 @@ class Markup(HTMLParser):
         return [attrs for tag, attrs in self.tags if tag in names]
 
 
+SIGNED_OUT = ("signup", "password/reset", "password/reset/done", "confirm-email", "inactive")
+SIGNED_IN = (
+    "profile",
+    "email",
+    "password/change",
+    "2fa",
+    "2fa/totp/activate",
+    "2fa/recovery-codes",
+    "2fa/recovery-codes/generate",
+    "2fa/webauthn",
+    "2fa/webauthn/add",
+    "sessions",
+    "data",
+    "reauthenticate",
+    "logout",
+)
+
+
+def of_people(client, hers, alice):
+    """Pages of /accounts/, with forms as they come and as they are refused."""
+    hers.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    hers.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    RecoveryCodes.activate(alice)
+    pages = {page: client.get(f"/accounts/{page}/") for page in SIGNED_OUT}
+    pages |= {page: hers.get(f"/accounts/{page}/") for page in SIGNED_IN}
+    assert {page for page, response in pages.items() if response.status_code != 200} == set()
+    WebAuthn.add(alice, "Key", {})
+    return {
+        **pages,
+        "keys": hers.get("/accounts/2fa/webauthn/"),
+        "sign-up refused": client.post("/accounts/signup/", {}),
+        "forged reset": client.get("/accounts/password/reset/key/1-x/"),
+        "forged confirmation": client.get("/accounts/confirm-email/x/"),
+        "profile refused": hers.post("/accounts/profile/", {"time_zone": "x"}),
+    }
+
+
 @pytest.fixture
 def pages(alice, charlie, organization, client, browser_of):
     """Every page in every state: its markup by its name."""
@@ -47,6 +87,7 @@ def pages(alice, charlie, organization, client, browser_of):
         "waiting model": hers.get("/models/waiting"),
         "not found": client.get("/nothing"),
         "problem": his.get("/models/churn"),
+        **of_people(client, hers, alice),
     }
     return {name: Markup(response.content.decode()) for name, response in responses.items()}
 
@@ -66,7 +107,10 @@ def test_nothing_comes_from_elsewhere(pages):
             for attrs in [*markup.scripts(), *markup.named("link", "img")]
         ]
         assert loaded, name
-        assert all(address.startswith("/static/") for address in loaded), (name, loaded)
+        assert all(address.startswith(("/static/", "data:image/")) for address in loaded), (
+            name,
+            loaded,
+        )
 
 
 def test_no_template_names_another_site():

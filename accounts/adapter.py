@@ -133,10 +133,18 @@ class AccountAdapter(DefaultAccountAdapter):
                 "The mail could not be sent. Try again in some minutes.", retry_after=60
             ) from error
 
-    def send_notification_mail(self, *args: Any, **options: Any) -> None:
+    def send_notification_mail(
+        self, template_prefix: str, user: User, *args: Any, **options: Any
+    ) -> None:
+        # Every change of a second factor, and nothing else of allauth.mfa, comes by here.
+        if template_prefix.startswith("mfa/"):
+            detail = {"change": template_prefix.rpartition("/")[2]}
+            audit.record(
+                organization=None, by=user, verb="account.mfa_changed", target=user, detail=detail
+            )
         # What it tells of has happened: the request must not fail for it. `send_mail` logs.
         try:
-            super().send_notification_mail(*args, **options)
+            super().send_notification_mail(template_prefix, user, *args, **options)
         except MailUnavailable:
             pass
 

@@ -8,7 +8,7 @@ from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts import audit, belongings, generation
+from accounts import audit, belongings, generation, members
 from accounts.errors import SoleOwner
 from accounts.models import APIKey, Membership, Organization, User
 from accounts.roles import Role
@@ -30,6 +30,8 @@ def delete_account(user: User, *, at: datetime) -> None:
     generation.bump_for_user(user)
     for organization in alone:
         belongings.remove_all(organization, by=user, at=at)
+    for member in _in_company(user, alone):
+        members.end(member, by=user, at=at)
     for key in APIKey.objects.made_by(user).filter(revoked_at=None).select_related("organization"):
         key.revoke(at=at)
     user.memberships.all().delete()
@@ -61,6 +63,12 @@ def _others(organization: Organization, user: User) -> QuerySet[Membership]:
 def _is_sole_owner(organization: Organization, user: User) -> bool:
     owners = organization.memberships.filter(role=Role.OWNER, user__is_active=True)
     return not owners.exclude(user=user).exists() and owners.filter(user=user).exists()
+
+
+def _in_company(user: User, alone: list[Organization]) -> QuerySet[Membership]:
+    """Where others stay behind, who read in the audit log that somebody left."""
+    mine = user.memberships.select_related("organization", "user")
+    return mine.exclude(organization__in=alone)
 
 
 def _refuse_orphans(shared: list[Organization], user: User) -> None:

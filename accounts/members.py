@@ -45,14 +45,14 @@ def remove(*, standing: Standing, by: User, user_id: UUID, at: datetime) -> None
     member = _member(organization, user_id)
     if member.user_id != by.pk:
         check_reach(standing, by, member.role)
-    _end(member, by=by, at=at)
+    end(member, by=by, at=at)
 
 
 @transaction.atomic
 def leave(*, organization: Organization, user: User, at: datetime) -> None:
     """Raises LastOwner: hand the organization over first. MemberNotFound when already gone."""
     lock(organization)
-    _end(_member(organization, user.pk), by=user, at=at)
+    end(_member(organization, user.pk), by=user, at=at)
 
 
 @transaction.atomic
@@ -104,8 +104,11 @@ def _keep_an_owner(organization: Organization, *, losing: Membership) -> None:
         raise LastOwner("This is the organization's last owner. Make somebody else an owner first.")
 
 
-def _end(member: Membership, *, by: User, at: datetime) -> None:
-    """The membership and all that rested on it."""
+def end(member: Membership, *, by: User, at: datetime) -> None:
+    """The membership and all that rested on it. The caller holds the organization's lock.
+
+    Raises LastOwner.
+    """
     organization, user = member.organization, member.user
     _keep_an_owner(organization, losing=member)
     # Or the keys would work again for whoever is invited back one day.

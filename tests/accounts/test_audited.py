@@ -1,8 +1,11 @@
 """Everything that changes who may do what, or what answers, leaves an event."""
 
+from allauth.core import context
 from django.core.management import call_command
 from django.utils.timezone import now
 
+from accounts.adapter import AccountAdapter
+from accounts.deletion import delete_account
 from accounts.models import AuditEvent, Membership
 from registry import admission
 from tests.factories import dumped, make_ready_version, make_version, uploaded_file
@@ -117,3 +120,25 @@ def test_an_operator(alice):
         "The platform made Alice (alice@example.com) an operator",
         "The platform changed the password of Alice (alice@example.com)",
     ]
+
+
+def test_leaving_by_deleting_ones_account(bob, organization):
+    delete_account(bob, at=now())
+
+    assert sentences(organization=organization, verb="member.left") == [
+        "Bob (bob@example.com) left"
+    ]
+    assert sentences(verb="account.deleted")[0].startswith("Bob (bob@example.com) deleted")
+
+
+def test_a_second_factor(alice, rf):
+    """As allauth.mfa tells of each change."""
+    request = rf.get("/")
+    with context.request_context(request):
+        AccountAdapter(request).send_notification_mail("mfa/email/totp_activated", alice)
+
+    event = newest()
+    assert str(event) == (
+        "Alice (alice@example.com) changed the second factor of Alice (alice@example.com)"
+    )
+    assert event.detail == {"change": "totp_activated"}

@@ -10,6 +10,7 @@ SENTENCES = {
     "account.signed_in": "{actor} signed in",
     "account.sign_in_failed": "Somebody failed to sign in as {target}",
     "account.signed_out": "{actor} signed out",
+    "account.signed_out_everywhere": "{actor} signed out everywhere",
     "account.password_changed": "{actor} changed the password of {target}",
     "account.password_reset": "{actor} reset the password of {target}",
     "account.password_voided": "{actor} demanded a new password of {target}",

@@ -86,8 +86,8 @@ def change_key(key: APIKey, *, by: User, **changes: Any) -> None:
 
 
 @transaction.atomic
-def roll_key(key: APIKey, *, by: User, overlap: timedelta, at: datetime) -> str:
-    """A new secret for the key. The old one works as long as they overlap. Returns the new one.
+def roll_key(key: APIKey, *, by: User, overlap: timedelta, at: datetime) -> tuple[APIKey, str]:
+    """A new secret for the key. The old one works beside it for so long.
 
     Raises KeyEnded for a key that is revoked or has expired.
     """
@@ -100,7 +100,7 @@ def roll_key(key: APIKey, *, by: User, overlap: timedelta, at: datetime) -> str:
     key.roll(_digest(secret, settings.SECRET_KEY), old_until=at + overlap)
     detail = {"overlap_hours": overlap / timedelta(hours=1)}
     audit.record(organization=key.organization, by=by, verb="key.rolled", target=key, detail=detail)
-    return secret
+    return key, secret
 
 
 @transaction.atomic

@@ -54,7 +54,7 @@ class BearerJWTAuthentication(BaseAuthentication):
     """`request.user` becomes the token's user, `request.auth` the token."""
 
     def authenticate(self, request: Request) -> tuple[User, tokens.AccessToken] | None:
-        raw = _bearer_in(request)
+        raw = bearer_in(request)
         if raw is None:
             return None
         try:
@@ -154,13 +154,13 @@ def _key_in(request: Request) -> str | None:
     given = request.headers.get("X-API-Key")
     if given is not None:
         return given.strip()
-    for credential in (_bearer_in(request), _basic_password_in(request)):
+    for credential in (bearer_in(request), _basic_password_in(request)):
         if credential is not None and credential.startswith(api_keys.MARK):
             return credential
     return None
 
 
-def _bearer_in(request: Request) -> str | None:
+def bearer_in(request: Request) -> str | None:
     """What follows "Bearer"; None where another scheme, or none, is used."""
     return _credential_in(request, "bearer")
 

@@ -52,7 +52,7 @@ def _backend(signing_key: str) -> RotatedBackend:
 
 class _Signed(tokens.Token):
     def get_token_backend(self) -> RotatedBackend:
-        return _backend(api_settings.SIGNING_KEY)
+        return _backend(settings.JWT_SIGNING_KEY)
 
     @property
     def token_backend(self) -> RotatedBackend:

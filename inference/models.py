@@ -12,7 +12,10 @@ from mlplatform.foundation.uuid7 import created_at, uuid7
 
 class PredictionQuerySet(models.QuerySet):
     def for_organization(self, organization: Organization) -> Self:
-        return self.filter(organization_id=organization.pk)
+        """Of these the ones of models that the caller's key may see, if it is restricted."""
+        predictions = self.filter(organization_id=organization.pk)
+        only = organization.only_models
+        return predictions if only is None else predictions.filter(model_id__in=only)
 
     def of_model(self, model_id: UUID) -> Self:
         return self.filter(model_id=model_id)

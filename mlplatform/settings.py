@@ -322,7 +322,6 @@ SIMPLE_JWT = {
     "CHECK_REVOKE_TOKEN": True,  # a changed password ends every token
     "UPDATE_LAST_LOGIN": False,
     "ALGORITHM": "HS256",
-    "SIGNING_KEY": JWT_SIGNING_KEY,
     "USER_ID_FIELD": "id",
 }
 SPECTACULAR_SETTINGS = {

@@ -25,7 +25,10 @@ def as_uuid(text: str) -> UUID | None:
 
 class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
     def for_organization(self, organization: Organization) -> "RegisteredModelQuerySet":
-        return self.filter(organization=organization)
+        """Of these the ones that the caller's key may see, if it is restricted."""
+        models = self.filter(organization=organization)
+        only = organization.only_models
+        return models if only is None else models.filter(pk__in=only)
 
     def live(self) -> "RegisteredModelQuerySet":
         return self.filter(deleted_at=None)

@@ -15,6 +15,7 @@ from accounts.models import Organization, User
 from registry import artifacts
 from registry.errors import ArtifactTooLarge, EmptyArtifact, InvalidName
 from registry.models import ModelVersion, RegisteredModel, as_uuid
+from registry.serving import find_model
 from registry.tasks import request_admission
 
 
@@ -32,9 +33,12 @@ def upload_version(
 
     The model is created when there is none. The version is PENDING: it
     serves only after admission marks it READY. The file is not opened here.
-    Raises InvalidName, ArtifactTooLarge or EmptyArtifact.
+    Raises InvalidName, ArtifactTooLarge or EmptyArtifact; ModelNotFound where
+    the caller's key is restricted to other models.
     """
     slug = slug_of(name)
+    if organization.only_models is not None:
+        find_model(organization, slug)
     check_size(file.size)
     digest = artifacts.save(file)
     return _add_version(

@@ -179,7 +179,7 @@ TABLE: dict[str, dict[str, Rule]] = {
     "api/v1/auth/register": {"post": anybody(400)},
     "api/v1/auth/login": {"post": anybody(400)},
     "api/v1/auth/refresh": {"post": anybody(400)},
-    "api/v1/auth/logout": {"post": anybody(400)},
+    "api/v1/auth/logout": {"post": anybody(400, body={"refresh": 1})},
     "api/v1/auth/password/reset": {"post": anybody(400)},
     "api/v1/auth/password/reset/confirm": {"post": anybody(400)},
     "api/v1/users/me": {
@@ -194,7 +194,12 @@ TABLE: dict[str, dict[str, Rule]] = {
         "post": KEYS(201, other=201, body={"name": "new"}),
     },
     "api/v1/keys/<uuid:key_id>": {
-        "delete": Rule(204, ("owner", "admin"), ("admin",), refused=404),  # or who made it
+        # or who made it
+        "patch": Rule(200, ("owner", "admin"), ("admin",), refused=404, body={"name": "new"}),
+        "delete": Rule(204, ("owner", "admin"), ("admin",), refused=404),
+    },
+    "api/v1/keys/<uuid:key_id>/roll": {
+        "post": Rule(200, ("owner", "admin"), ("admin",), refused=404),
     },
     # the API: organizations
     "api/v1/organizations": {

@@ -35,6 +35,7 @@ urlpatterns = [
     path("users/me/export", people_views.ExportView.as_view(), name="api-export"),
     path("keys", views.KeysView.as_view(), name="api-keys"),
     path("keys/<uuid:key_id>", views.KeyView.as_view(), name="api-key"),
+    path("keys/<uuid:key_id>/roll", views.RollKeyView.as_view(), name="api-key-roll"),
     path("organizations", organizations.OrganizationsView.as_view(), name="api-organizations"),
     path("invitations/accept", invitations.AcceptView.as_view(), name="api-accept-invitation"),
     path("organizations/<str:organization>", include(_in_organization)),

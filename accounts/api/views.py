@@ -1,5 +1,7 @@
 """The JSON API for signing up, tokens and keys."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +10,12 @@ from django.contrib.auth import authenticate
 from django.utils.timezone import now
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import (
+    AuthenticationFailed,
+    ErrorDetail,
+    PermissionDenied,
+    ValidationError,
+)
 from rest_framework.generics import GenericAPIView, get_object_or_404
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -16,9 +23,9 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from accounts import api_keys, audit, confirmation, second_factor, tokens
+from accounts import api_keys, audit, confirmation, refresh_cookie, second_factor, tokens
 from accounts.api import serializers
-from accounts.authentication import CHALLENGE
+from accounts.authentication import CHALLENGE, bearer_in
 from accounts.models import APIKey, APIKeyQuerySet, Membership
 from accounts.permissions import CanManageKeys
 from accounts.roles import Capability
@@ -89,19 +96,19 @@ class LoginView(PublicView):
         asked = serializers.LoginSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
 
-        given = dict(asked.validated_data)
-        code = given.pop("code", None)
-        user = authenticate(request, **given)
+        given = asked.validated_data
+
+        user = authenticate(request, email=given["email"], password=given["password"])
 
         if user is None:
-            audit.record_failed_sign_in(asked.validated_data["email"])
+            audit.record_failed_sign_in(given["email"])
             raise AuthenticationFailed(
                 "The e-mail address or the password is wrong.", code="invalid_credentials"
             )
         confirmation.demand(user)
-        second_factor.demand(user, code=code, request=request)
+        second_factor.demand(user, code=given.get("code"), request=request)
         audit.record(organization=None, by=user, verb="account.signed_in", target=user)
-        return Response(serializers.TokensSerializer(tokens.issue(user)).data)
+        return _answer(tokens.issue(user), in_cookie=given["cookie"])
 
 
 class RefreshView(PublicView):
@@ -116,13 +123,17 @@ class RefreshView(PublicView):
         responses=serializers.TokensSerializer,
     )
     def post(self, request: Request) -> Response:
-        """A refresh token for a new pair. It can be spent once."""
-        asked = serializers.RefreshSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        """A refresh token for a new pair. It can be spent once.
 
-        pair = tokens.refresh(asked.validated_data["refresh"])
+        Spent twice it ends the whole sign-in: somebody else has it, too. Where
+        the token came in a cookie, its successor does.
+        """
+        given = _refresh_in(request)
+        from_cookie = refresh_cookie.read(request) if given is None else None
 
-        return Response(serializers.TokensSerializer(pair).data)
+        pair = tokens.refresh(_needed(given or from_cookie))
+
+        return _answer(pair, in_cookie=from_cookie is not None)
 
 
 class LogoutView(PublicView):
@@ -134,16 +145,42 @@ class LogoutView(PublicView):
         tags=["auth"],
         auth=[],
         request=serializers.RefreshSerializer,
-        responses={204: OpenApiResponse(description="The refresh token is void.")},
+        responses={204: OpenApiResponse(description="All tokens of this sign-in are void.")},
     )
     def post(self, request: Request) -> Response:
-        """Void a refresh token. Access tokens issued with it last out their 30 minutes."""
-        asked = serializers.RefreshSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        """Void all tokens of a sign-in, at once.
 
-        tokens.revoke(asked.validated_data["refresh"])
+        Name it by its refresh token, or by its access token in the header
+        Authorization: so do browsers, whose refresh token is in a cookie.
+        """
+        tokens.revoke(_needed(_refresh_in(request) or bearer_in(request)))
 
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        response = Response(status=status.HTTP_204_NO_CONTENT)
+        refresh_cookie.remove(response)
+        return response
+
+
+def _refresh_in(request: Request) -> str | None:
+    asked = serializers.RefreshSerializer(data=request.data)
+    asked.is_valid(raise_exception=True)
+    return asked.validated_data.get("refresh")
+
+
+def _needed(token: str | None) -> str:
+    if not token:
+        fault = ErrorDetail("This field is required.", code="required")
+        raise ValidationError({"refresh": [fault]})
+    return token
+
+
+def _answer(pair: tokens.Pair, *, in_cookie: bool) -> Response:
+    answer = serializers.TokensSerializer(pair).data
+    if not in_cookie:
+        return Response(answer)
+    del answer["refresh"]
+    response = Response(answer)
+    refresh_cookie.write(response, pair.refresh)
+    return response
 
 
 class KeysView(GenericAPIView):
@@ -175,6 +212,7 @@ class KeysView(GenericAPIView):
         """Make an API key. `key` is its secret, shown this once."""
         asked = serializers.NewKeySerializer(data=request.data)
         asked.is_valid(raise_exception=True)
+        _check_limits(request, asked.validated_data)
 
         key, secret = api_keys.create_key(
             organization=organization_of(request),
@@ -191,6 +229,23 @@ class KeyView(APIView):
     permission_classes = [CanManageKeys]
 
     @extend_schema(
+        operation_id="change_key",
+        tags=["keys"],
+        request=serializers.ChangedKeySerializer,
+        responses=serializers.KeySerializer,
+    )
+    def patch(self, request: Request, key_id: UUID) -> Response:
+        """Change name, scopes, models or limits of a key. Its secret stays."""
+        key = get_object_or_404(_keys_in_reach(request), pk=key_id)
+        asked = serializers.ChangedKeySerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        _check_limits(request, asked.validated_data)
+
+        api_keys.change_key(key, by=request.user, **asked.validated_data)
+
+        return Response(serializers.KeySerializer(key).data)
+
+    @extend_schema(
         operation_id="revoke_key",
         tags=["keys"],
         responses={204: OpenApiResponse(description="The key is void.")},
@@ -202,6 +257,34 @@ class KeyView(APIView):
         api_keys.revoke_key(key, by=request.user, at=now())
 
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RollKeyView(APIView):
+    permission_classes = [CanManageKeys]
+
+    @extend_schema(
+        operation_id="roll_key",
+        tags=["keys"],
+        request=serializers.RollSerializer,
+        responses=serializers.CreatedKeySerializer,
+    )
+    def post(self, request: Request, key_id: UUID) -> Response:
+        """A new secret for the key, shown this once. The old one works a while beside it."""
+        key = get_object_or_404(_keys_in_reach(request), pk=key_id)
+        asked = serializers.RollSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        overlap = timedelta(hours=asked.validated_data["overlap_hours"])
+
+        rolled, secret = api_keys.roll_key(key, by=request.user, overlap=overlap, at=now())
+
+        return Response({**serializers.KeySerializer(rolled).data, "key": secret})
+
+
+def _check_limits(request: Request, asked: Mapping[str, Any]) -> None:
+    """Raises PermissionDenied: what an administrator has limited, nobody else widens."""
+    may = Capability.ADMINISTER in standing_of(request).capabilities
+    if not may and {"rate_limit", "monthly_predictions"} & set(asked):
+        raise PermissionDenied("Limits of keys are set with the role admin.")
 
 
 def _keys_in_reach(request: Request) -> APIKeyQuerySet:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 from django.http import Http404
+from django.utils.timezone import now
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
@@ -14,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.access import reserve_predictions
 from accounts.models import APIKey
 from accounts.permissions import CanPredict, CanRead
 from accounts.tenancy import organization_of
@@ -39,6 +41,7 @@ _ALIAS = re.compile(r"[-a-zA-Z0-9_]{1,50}", re.ASCII)
 class PredictView(APIView):
     permission_classes = [CanPredict]
     max_body_bytes = None  # its own limit says how to split a request
+    counts_predictions = True
 
     @extend_schema(
         operation_id="predict",
@@ -76,6 +79,8 @@ class PredictView(APIView):
             model_id=str(served.model_id), model_version=served.version_number
         )
         asked = bodies.parse(bodies.read(request._request), served.signature)
+        # The first row was counted of the quota when the request was let in.
+        reserve_predictions(request, len(asked.instances) - 1, at=now())
 
         answer = pipeline.predict(
             served,

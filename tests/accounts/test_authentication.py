@@ -1,3 +1,4 @@
+import base64
 from datetime import UTC, datetime, timedelta
 
 import jwt
@@ -250,3 +251,95 @@ def test_an_inactive_user_is_refused(client_of, alice):
     alice.save(update_fields=["is_active"])
 
     assert client.get(URL).status_code == 401
+
+
+def test_logging_out_ends_access_of_that_sign_in_only(anyone, alice):
+    here, there = tokens.issue(alice), tokens.issue(alice)
+    bearers = [{"Authorization": f"Bearer {pair.access}"} for pair in (here, there)]
+    assert [anyone.get(URL, headers=bearer).status_code for bearer in bearers] == [200, 200]
+
+    anyone.post("/api/v1/auth/logout", {"refresh": here.refresh})
+
+    assert [anyone.get(URL, headers=bearer).status_code for bearer in bearers] == [401, 200]
+
+
+def test_a_new_signing_key_signs_nobody_out(anyone, alice, settings):
+    old_key = settings.JWT_SIGNING_KEY
+    pair = tokens.issue(alice)
+    new_key = "another-signing-key-of-forty-characters."
+    settings.JWT_SIGNING_KEY = new_key
+    settings.JWT_SIGNING_KEY_PREVIOUS = [old_key]
+    bearer = {"Authorization": f"Bearer {pair.access}"}
+
+    assert anyone.get(URL, headers=bearer).status_code == 200
+    next_pair = anyone.post("/api/v1/auth/refresh", {"refresh": pair.refresh}).json()
+    jwt.decode(next_pair["access"], new_key, algorithms=["HS256"])
+
+    settings.JWT_SIGNING_KEY_PREVIOUS = []
+    assert anyone.get(URL, headers=bearer).status_code == 401
+    bearer = {"Authorization": f"Bearer {next_pair['access']}"}
+    assert anyone.get(URL, headers=bearer).status_code == 200
+
+
+def test_an_old_signing_key_pins_the_algorithm_too(anyone, alice, settings):
+    settings.JWT_SIGNING_KEY_PREVIOUS = ["an-older-signing-key-of-forty-characters"]
+    payload = jwt.decode(tokens.issue(alice).access, options={"verify_signature": False})
+
+    for token in (
+        jwt.encode(payload, None, algorithm="none"),
+        jwt.encode(payload, settings.JWT_SIGNING_KEY_PREVIOUS[0] * 2, algorithm="HS512"),
+        jwt.encode({**payload, "exp": 1}, settings.JWT_SIGNING_KEY_PREVIOUS[0], algorithm="HS256"),
+    ):
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert anyone.get(URL, headers=bearer).status_code == 401
+
+
+@pytest.mark.parametrize("family", [None, "", "x", 7, "0" * 32])
+def test_a_token_of_no_family_is_refused(anyone, alice, family):
+    bearer = {"Authorization": f"Bearer {forged(alice, family=family)}"}
+
+    assert anyone.get(URL, headers=bearer).status_code == 401
+
+
+def test_a_token_does_not_move_to_another_user(anyone, alice, charlie):
+    """What is remembered of a family and its user is asked for by both."""
+    token = forged(alice, user_id=str(charlie.pk))
+
+    assert anyone.get(URL, headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+@pytest.mark.parametrize("user", ["", "any", "alice@example.com"])
+def test_a_key_may_be_the_password_of_http_basic(anyone, make_key, user):
+    _, secret = make_key()
+    encoded = base64.b64encode(f"{user}:{secret}".encode()).decode()
+
+    response = anyone.get(URL, headers={"Authorization": f"Basic {encoded}"})
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("password", ["mlp_", ALMOST_A_KEY, "mlp_live_\0"])
+def test_a_bad_key_in_http_basic_is_never_anonymous(anyone, db, password):
+    encoded = base64.b64encode(f"x:{password}".encode()).decode()
+
+    response = anyone.get(URL, headers={"Authorization": f"Basic {encoded}"})
+
+    assert response.status_code == 401
+    assert response.json()["code"] == "key_invalid"
+
+
+@pytest.mark.parametrize("value", ["Basic", "Basic x", "Basic ====", "Basic é", "Basic /////w=="])
+def test_nonsense_in_http_basic_is_anonymous(anyone, db, value):
+    response = anyone.get(URL, headers={"Authorization": value})
+
+    assert response.status_code == 401
+    assert response.json()["code"] == "not_authenticated"
+
+
+def test_a_request_writes_from_where(anyone, make_key):
+    key, secret = make_key()
+
+    anyone.get(URL, headers={"X-API-Key": secret}, REMOTE_ADDR="192.0.2.7")
+
+    key.refresh_from_db()
+    assert key.last_used_ip == "192.0.2.7"

@@ -1,6 +1,7 @@
 """Whatever is sent, the answer is a refusal, never a failure."""
 
 import pytest
+from rest_framework.test import APIClient
 
 WRITES = ["auth/register", "auth/login", "auth/refresh", "auth/logout", "keys"]
 FIELDS = ["email", "password", "full_name", "refresh", "name", "scopes", "expires_at"]
@@ -41,7 +42,10 @@ BODIES = [
 @pytest.mark.parametrize("url", WRITES)
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 def test_bodies(client_of, alice, url, body):
-    response = client_of(alice).post(f"/api/v1/{url}", body, content_type="application/json")
+    # An access token alone is enough to log out.
+    client = APIClient() if url == "auth/logout" else client_of(alice)
+
+    response = client.post(f"/api/v1/{url}", body, content_type="application/json")
 
     assert response.status_code == 400
     assert len(response.content) < 10_000

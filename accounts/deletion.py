@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from accounts import audit, belongings, generation, members
 from accounts.errors import SoleOwner
-from accounts.models import APIKey, Membership, Organization, User
+from accounts.models import APIKey, Invitation, Membership, Organization, User
 from accounts.roles import Role
 
 
@@ -22,21 +22,17 @@ def delete_account(user: User, *, at: datetime) -> None:
     organizations, name its id. Raises SoleOwner where others would be left
     without an owner; then nothing has changed.
     """
-    mine = list(_locked_organizations(user))
-    alone = [organization for organization in mine if not _others(organization, user).exists()]
-    _refuse_orphans([o for o in mine if o not in alone], user)
+    mine = _locked_organizations(user)
+    shared = [organization for organization in mine if _others(organization, user).exists()]
+    _refuse_orphans(shared, user)
 
     audit.record(organization=None, by=user, verb="account.deleted", target=user)
     generation.bump_for_user(user)
-    for organization in alone:
-        belongings.remove_all(organization, by=user, at=at)
-    for member in _in_company(user, alone):
-        members.end(member, by=user, at=at)
-    for key in APIKey.objects.made_by(user).filter(revoked_at=None).select_related("organization"):
-        key.revoke(at=at)
-    user.memberships.all().delete()
-    for organization in alone:
-        organization.retire()
+    for organization in mine:
+        if organization in shared:
+            members.leave(organization=organization, user=user, at=at)
+        else:
+            _close(organization, user, at=at)
     _forget(user, at=at)
 
 
@@ -65,12 +61,6 @@ def _is_sole_owner(organization: Organization, user: User) -> bool:
     return not owners.exclude(user=user).exists() and owners.filter(user=user).exists()
 
 
-def _in_company(user: User, alone: list[Organization]) -> QuerySet[Membership]:
-    """Where others stay behind, who read in the audit log that somebody left."""
-    mine = user.memberships.select_related("organization", "user")
-    return mine.exclude(organization__in=alone)
-
-
 def _refuse_orphans(shared: list[Organization], user: User) -> None:
     orphans = [organization.slug for organization in shared if _is_sole_owner(organization, user)]
     if orphans:
@@ -81,11 +71,24 @@ def _refuse_orphans(shared: list[Organization], user: User) -> None:
         )
 
 
+def _close(organization: Organization, user: User, *, at: datetime) -> None:
+    """Nobody else is in it: what it has goes with its last member."""
+    belongings.remove_all(organization, by=user, at=at)
+    APIKey.objects.for_organization(organization).revoke(at=at)
+    Invitation.objects.for_organization(organization).revoke(at=at)
+    organization.memberships.all().delete()
+    organization.retire()
+
+
 def _forget(user: User, *, at: datetime) -> None:
     for session in UserSession.objects.filter(user=user):
         session.end()
+    APIKey.objects.made_by(user).revoke(at=at)  # also of organizations left long ago
+    invited = Invitation.objects.filter(email=user.email)  # read by the address as it was
+    invited.revoke(at=at)
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
     user.groups.clear()
     user.user_permissions.clear()
     user.anonymise(at=at)
+    invited.update(email=user.email)

@@ -1,10 +1,12 @@
+from datetime import timedelta
+
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.test import Client
 from django.utils.timezone import now
 
-from accounts.models import AuditEvent, Membership, Organization, User
+from accounts.models import AuditEvent, Invitation, Membership, Organization, User
 from accounts.roles import Role
 from accounts.sign_up import register
 from registry.models import RegisteredModel
@@ -59,6 +61,33 @@ def test_what_was_made_for_others_stays(client_of, alice, bob, organization):
 
     assert RegisteredModel.objects.live().count() == 1
     assert organization.memberships.get().user == alice
+
+
+def test_the_others_see_that_somebody_left(client_of, alice, bob, organization):
+    client_of(bob).delete(ME, {"password": PASSWORD})
+
+    event = AuditEvent.objects.for_organization(organization).newest_first()[0]
+    assert event.verb == "member.left"
+
+
+def test_invitations_end(client_of, alice, bob, charlie, organization):
+    mine = charlie.organizations.get()
+    at = now()
+    until = at + timedelta(days=7)
+    for home, to in ((mine, "dora@example.com"), (organization, charlie.email)):
+        Invitation.objects.create(
+            organization=home,
+            email=to,
+            role=Role.VIEWER,
+            invited_by=alice,
+            created_at=at,
+            expires_at=until,
+        )
+
+    client_of(charlie).delete(ME, {"password": PASSWORD})
+
+    assert not Invitation.objects.pending(at=at).exists()
+    assert not Invitation.objects.filter(email=charlie.email).exists()
 
 
 def test_others_are_not_left_without_an_owner(client_of, alice, bob, organization):

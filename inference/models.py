@@ -28,7 +28,11 @@ class PredictionQuerySet(models.QuerySet):
 
     def identified(self, prediction_id: UUID) -> Self:
         """At most one. The id carries its time, so only one partition is looked into."""
-        return self.filter(ts=created_at(prediction_id), id=prediction_id)
+        try:
+            ts = created_at(prediction_id)
+        except (OverflowError, ValueError):  # no id of ours: its time is beyond the year 9999
+            return self.none()
+        return self.filter(ts=ts, id=prediction_id)
 
     def newest_first(self) -> Self:
         return self.order_by("-ts", "-id")

@@ -19,7 +19,7 @@ from accounts.access import reserve_predictions
 from accounts.models import APIKey
 from accounts.permissions import CanPredict, CanRead
 from accounts.tenancy import organization_of
-from inference import pipeline
+from inference import errors, pipeline
 from inference.api import bodies
 from inference.api.serializers import (
     EXAMPLES,
@@ -28,7 +28,6 @@ from inference.api.serializers import (
     PredictionSummarySerializer,
     PredictSerializer,
 )
-from inference.errors import UnknownTarget
 from inference.models import Prediction, PredictionQuerySet
 from inference.pipeline import Answer, Caller
 from registry.models import CHAMPION
@@ -42,6 +41,16 @@ class PredictView(APIView):
     permission_classes = [CanPredict]
     max_body_bytes = None  # its own limit says how to split a request
     counts_predictions = True
+    problems = {
+        "post": (
+            errors.InvalidInput,
+            errors.ModelRaised,
+            errors.UnknownShape,
+            errors.UnknownTarget,
+            errors.BadReply,
+            errors.ModelTimedOut,
+        )
+    }
 
     @extend_schema(
         operation_id="predict",
@@ -99,13 +108,13 @@ def _target(request: Request) -> dict[str, Any]:
     version = request.query_params.get("version")
     alias = request.query_params.get("alias")
     if version is not None and alias is not None:
-        raise UnknownTarget("Ask for a version or for an alias, not for both.")
+        raise errors.UnknownTarget("Ask for a version or for an alias, not for both.")
     if version is not None:
         if not _NUMBER.fullmatch(version):
-            raise UnknownTarget("The version must be a number: 1, 2, 3, …")
+            raise errors.UnknownTarget("The version must be a number: 1, 2, 3, …")
         return {"version": int(version)}
     if alias is not None and not _ALIAS.fullmatch(alias):
-        raise UnknownTarget(f"The alias must be a name such as {CHAMPION}.")
+        raise errors.UnknownTarget(f"The alias must be a name such as {CHAMPION}.")
     return {"alias": alias} if alias else {}
 
 

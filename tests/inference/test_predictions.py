@@ -124,3 +124,8 @@ def test_a_key_needs_the_scope(alice, organization, client, log):
 def test_the_log_is_written_by_the_drainer_only(db):
     with pytest.raises(TypeError):
         Prediction().save()
+
+
+def test_an_id_that_cannot_be_ours_is_not_found(alice, client_of):
+    for nobodys in ("f8226f68-8c8d-2fdb-a02f-2b1128e9ac70", "ffffffff-ffff-ffff-ffff-ffffffffffff"):
+        assert client_of(alice).get(f"/api/v1/predictions/{nobodys}").status_code == 404

@@ -99,7 +99,9 @@ def _member(organization: Organization, user_id: UUID) -> Membership:
 
 
 def _keep_an_owner(organization: Organization, *, losing: Membership) -> None:
-    others = organization.memberships.filter(role=Role.OWNER).exclude(pk=losing.pk)
+    # Who was switched off could not hand it on.
+    others = organization.memberships.filter(role=Role.OWNER, user__is_active=True)
+    others = others.exclude(pk=losing.pk)
     if losing.role == Role.OWNER and not others.exists():
         raise LastOwner("This is the organization's last owner. Make somebody else an owner first.")
 

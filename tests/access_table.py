@@ -189,6 +189,7 @@ TABLE: dict[str, dict[str, Rule]] = {
     },
     "api/v1/users/me/password": {"post": person(400)},
     "api/v1/users/me/export": {"get": person(200)},
+    "api/v1/users/me/audit": {"get": person(200)},
     "api/v1/keys": {
         "get": KEYS(200, other=200),
         "post": KEYS(201, other=201, body={"name": "new"}),

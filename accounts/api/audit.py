@@ -7,13 +7,14 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.generics import GenericAPIView
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from accounts import audit_csv
 from accounts.api import organization_shapes as shapes
 from accounts.api.organizations import InOrganization
 from accounts.models import AuditEvent, AuditEventQuerySet
-from accounts.permissions import CanAdminister
+from accounts.permissions import CanAdminister, IsPerson
 from accounts.tenancy import organization_of
 
 
@@ -26,6 +27,24 @@ class CSVRenderer(BaseRenderer):
     def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
         # Only an error comes here: it is JSON to whoever asked for CSV, too.
         return api_settings.DEFAULT_RENDERER_CLASSES[0]().render(data)
+
+
+class MyAuditView(GenericAPIView):
+    permission_classes = [IsPerson]
+    serializer_class = shapes.AuditEventSerializer
+
+    def get_queryset(self) -> AuditEventQuerySet:
+        return AuditEvent.objects.of_account(self.request.user).newest_first()
+
+    @extend_schema(
+        operation_id="list_my_audit_events",
+        tags=["users"],
+        responses=shapes.AuditEventSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """What happened to your account: sign-ins, failed ones too, passwords, second factors."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(shapes.AuditEventSerializer(page, many=True).data)
 
 
 class AuditView(InOrganization, GenericAPIView):

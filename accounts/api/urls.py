@@ -33,6 +33,7 @@ urlpatterns = [
     path("users/me", people_views.MeView.as_view(), name="api-me"),
     path("users/me/password", people_views.PasswordView.as_view(), name="api-password"),
     path("users/me/export", people_views.ExportView.as_view(), name="api-export"),
+    path("users/me/audit", audit.MyAuditView.as_view(), name="api-my-audit"),
     path("keys", views.KeysView.as_view(), name="api-keys"),
     path("keys/<uuid:key_id>", views.KeyView.as_view(), name="api-key"),
     path("keys/<uuid:key_id>/roll", views.RollKeyView.as_view(), name="api-key-roll"),

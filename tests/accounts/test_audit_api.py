@@ -47,7 +47,7 @@ def test_who_reads_it(client_of, organization, url, role, status):
             assert answer.json()["code"] == "permission_denied"
 
 
-def test_it_has_the_organizations_events_only(alice, charlie, client_of, url):
+def test_it_has_the_organizations_events_only(alice, client_of, url):
     """Sign-ins belong to the account, not to an organization."""
     audit.record(organization=None, by=alice, verb="account.signed_in", target=alice)
 
@@ -138,3 +138,28 @@ def test_no_admin_key_no_log(anyone, make_key, url):
     for scopes, status in (["models:read"], 403), (["admin"], 200):
         _, secret = make_key(scopes=scopes)
         assert anyone.get(url, headers={"X-API-Key": secret}).status_code == status
+
+
+# --- of one's account ----------------------------------------------------------------
+
+
+def test_one_sees_what_happened_to_ones_account(alice, bob, client_of):
+    audit.record(organization=None, by=alice, verb="account.signed_in", target=alice)
+    audit.record_failed_sign_in("alice@example.com")
+    audit.record_failed_sign_in("bob@example.com")
+    audit.record(organization=None, by=bob, verb="account.signed_in", target=bob)
+
+    answer = client_of(alice).get("/api/v1/users/me/audit").json()
+
+    assert [row["sentence"] for row in answer["results"]] == [
+        "Somebody failed to sign in as Alice (alice@example.com)",
+        "Alice (alice@example.com) signed in",
+    ]
+
+
+def test_a_key_sees_nothing_of_its_makers_account(anyone, make_key):
+    _, secret = make_key(scopes=["admin"])
+
+    answer = anyone.get("/api/v1/users/me/audit", headers={"X-API-Key": secret})
+
+    assert answer.status_code == 403

@@ -198,3 +198,13 @@ def test_nobody_of_this_id(alice, charlie, client_of, url):
 def test_an_unknown_role(alice, bob, client_of, organization, url, role):
     assert client_of(alice).patch(f"{url}/members/{bob.pk}", {"role": role}).status_code == 400
     assert role_of(bob, organization) == "developer"
+
+
+def test_an_owner_who_is_switched_off_does_not_count(alice, bob, client_of, organization, url):
+    client_of(alice).patch(f"{url}/members/{bob.pk}", {"role": "owner"})
+    bob.deactivate()
+
+    answer = client_of(alice).post(f"{url}/leave")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "last_owner")
+    assert client_of(alice).delete(f"{url}/members/{bob.pk}").status_code == 204

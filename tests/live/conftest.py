@@ -43,7 +43,11 @@ def platform():
     process = subprocess.Popen(
         [sys.executable, "run.py", "start", "--data-dir", str(folder), "--port", str(free_port())],
         cwd=PROJECT,
-        env={**environment, "ADMISSION_DEADLINE_SECONDS": "15"},  # an endless file takes no longer
+        env={
+            **environment,
+            "ADMISSION_DEADLINE_SECONDS": "15",  # an endless file takes no longer
+            "RATE_LIMIT_PER_MINUTE": "10000",  # tests follow many uploads at once
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

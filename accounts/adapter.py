@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.models import EmailAddress
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.core import context
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
@@ -148,12 +148,17 @@ class AccountAdapter(DefaultAccountAdapter):
         except MailUnavailable:
             pass
 
-    def send_confirmation_mail(self, request: HttpRequest, *args: Any, **options: Any) -> None:
-        # Nor a sign-up: the page of the e-mail address sends it again.
+    def send_confirmation_mail(
+        self, request: HttpRequest, confirmation: EmailConfirmationHMAC, signup: bool
+    ) -> None:
+        # Nor may a sign-up fail: the page of the e-mail address sends it again.
         try:
-            super().send_confirmation_mail(request, *args, **options)
+            super().send_confirmation_mail(request, confirmation, signup)
         except MailUnavailable as unavailable:
-            messages.error(request, unavailable.detail)
+            _tell(request, messages.ERROR, unavailable.detail)
+        else:
+            address = confirmation.email_address.email
+            _tell(request, messages.INFO, f"We sent a mail to {address}. Follow the link in it.")
 
 
 class SessionsAdapter(DefaultUserSessionsAdapter):
@@ -163,6 +168,12 @@ class SessionsAdapter(DefaultUserSessionsAdapter):
         user = context.request.user
         families.revoke_all(user, at=now())
         audit.record(organization=None, by=user, verb="account.signed_out_everywhere", target=user)
+
+
+def _tell(request: HttpRequest, level: int, text: str) -> None:
+    # Programs read no messages, and would be given a cookie for them.
+    if not request.path.startswith("/api/"):
+        messages.add_message(request, level, text)
 
 
 def _on_our_site(url: str) -> str:

@@ -6,7 +6,6 @@ from allauth.account.forms import AddEmailForm, LoginForm, ResetPasswordForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from allauth.account.models import EmailAddress
 from django import forms
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -76,7 +75,6 @@ class ChangeEmailForm(AddEmailForm):
             wishes.exclude(email=self.user.email).delete()
             address = EmailAddress.objects.create(user=self.user, email=self.cleaned_data["email"])
         address.send_confirmation(request)
-        messages.info(request, f"We sent a mail to {address.email}. Follow the link in it.")
         return address
 
 

@@ -239,9 +239,11 @@ LOGOUT_REDIRECT_URL = "login"
 
 # django-allauth: the pages below /accounts/.
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
-_forms = "login=SignIn signup=SignUp add_email=ChangeEmail reset_password=ForgottenPassword"
 ACCOUNT_FORMS = {
-    name: f"accounts.forms.{form}Form" for name, form in (f.split("=") for f in _forms.split())
+    "login": "accounts.forms.SignInForm",
+    "signup": "accounts.forms.SignUpForm",
+    "add_email": "accounts.forms.ChangeEmailForm",
+    "reset_password": "accounts.forms.ForgottenPasswordForm",
 }
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -254,9 +256,18 @@ ACCOUNT_CHANGE_EMAIL = True  # one address each, changed when the new one is con
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_NOTIFICATIONS = ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[mlplatform] "
+ACCOUNT_RATE_LIMITS = {
+    "confirm_email": "1/30s/key"
+}  # until it is sent again; the others as allauth has them
 PASSWORD_RESET_TIMEOUT = 3 * 3600
 USERSESSIONS_ADAPTER = "accounts.adapter.SessionsAdapter"
 MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"
+MFA_FORMS = {
+    "add_webauthn": "accounts.passkey_forms.AddForm",
+    "login_webauthn": "accounts.passkey_forms.SignInForm",
+    "authenticate_webauthn": "accounts.passkey_forms.SecondFactorForm",
+    "reauthenticate_webauthn": "accounts.passkey_forms.AskAgainForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "mlplatform"

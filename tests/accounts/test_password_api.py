@@ -84,6 +84,14 @@ def test_an_unknown_address_is_answered_alike(anyone, alice, mailoutbox):
     assert known.status_code == unknown.status_code == 202
 
 
+@pytest.mark.parametrize("email", ["", "nonsense", "a\0@example.com", "x" * 300, 5, None, ["x"]])
+def test_nonsense_is_no_address(anyone, db, email):
+    answer = anyone.post(RESET, {"email": email})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert answer.json()["errors"][0]["pointer"].startswith("/email")
+
+
 @pytest.mark.parametrize("key", ["x", "-", "a-b", "%00-x", "0" * 32 + "-abc-def", "x" * 200])
 def test_a_forged_key_is_refused(anyone, alice, key):
     response = anyone.post(CONFIRM, {"key": key, "password": NEW})

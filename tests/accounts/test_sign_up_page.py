@@ -104,6 +104,19 @@ def test_where_addresses_are_confirmed_the_api_waits_too(mandatory, anyone, db, 
     assert anyone.post("/api/v1/auth/login", body).status_code == 200
 
 
+def test_one_is_told_of_the_mail(client, db):
+    assert (
+        "We sent a mail to dora@example.com" in client.post(URL, DORA, follow=True).content.decode()
+    )
+
+
+def test_programs_are_given_no_cookie_with_it(anyone, db, mailoutbox):
+    body = {"email": "dora@example.com", "password": "a-fine-Passphrase-7"}
+
+    assert not anyone.post("/api/v1/auth/register", body).cookies
+    assert len(mailoutbox) == 1
+
+
 def test_a_mail_server_that_is_away_costs_no_sign_up(client, db, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
@@ -111,4 +124,6 @@ def test_a_mail_server_that_is_away_costs_no_sign_up(client, db, settings):
     response = client.post(URL, DORA, follow=True)
 
     assert User.objects.count() == 1
-    assert "The mail could not be sent" in response.content.decode()
+    page = response.content.decode()
+    assert "The mail could not be sent" in page
+    assert "We sent a mail" not in page

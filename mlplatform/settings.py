@@ -256,9 +256,8 @@ ACCOUNT_CHANGE_EMAIL = True  # one address each, changed when the new one is con
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_NOTIFICATIONS = ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[mlplatform] "
-ACCOUNT_RATE_LIMITS = {
-    "confirm_email": "1/30s/key"
-}  # until it is sent again; the others as allauth has them
+# How soon the mail is sent again; the other limits are allauth's own, beside ours of `attempts`.
+ACCOUNT_RATE_LIMITS = {"confirm_email": "1/30s/key"}
 PASSWORD_RESET_TIMEOUT = 3 * 3600
 USERSESSIONS_ADAPTER = "accounts.adapter.SessionsAdapter"
 MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"

@@ -14,12 +14,13 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.forms import BaseFormSet, ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.timezone import now
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts import api_keys, audit, generation, operators
+from accounts import api_keys, audit, generation, impersonation, operators
 from accounts.errors import MailUnavailable
 from accounts.models import (
     APIKey,
@@ -113,7 +114,7 @@ class UserAdmin(DjangoUserAdmin, AuditedAdmin):
     form = UserChangeForm
     add_form = NewUserForm
     change_password_form = NewPasswordForm
-    actions = ["deactivate", "reactivate", "demand_new_password"]
+    actions = ["deactivate", "reactivate", "demand_new_password", "act_as"]
     inlines = [MembershipInline]
     ordering = ["-created_at"]
     list_display = ["email", "full_name", "is_active", "is_staff", "created_at", "last_login"]
@@ -159,6 +160,17 @@ class UserAdmin(DjangoUserAdmin, AuditedAdmin):
             self.message_user(request, error.detail, messages.ERROR)
         else:
             self.message_user(request, "They are signed out and have a mail with a link.")
+
+    @admin.action(description="Look at the platform as this person", permissions=["act_as"])
+    def act_as(self, request: HttpRequest, people: UserQuerySet) -> HttpResponse | None:
+        if len(people) != 1:
+            self.message_user(request, "Choose one person.", messages.ERROR)
+            return None
+        impersonation.begin(request, people[0], at=now())
+        return redirect("/")
+
+    def has_act_as_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> list[type[TabularInline]]:
         # A new user's first membership is made with their organization.

@@ -14,5 +14,6 @@ urlpatterns = [
     path("data/export/", people_views.export, name="export"),
     path("data/delete/", people_views.delete, name="delete-account"),
     path("sessions/<int:session_id>/end/", people_views.end_session, name="end-session"),
+    path("acting/end/", views.end_acting, name="end-acting"),
     path("", include("allauth.urls")),
 ]

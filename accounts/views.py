@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
-from accounts import audit, login_links
+from accounts import audit, impersonation, login_links
 from accounts.forms import SignInForm
 
 BACKEND = "accounts.backends.EmailBackend"
@@ -29,4 +29,12 @@ def sign_in_by_link(request: HttpRequest, uidb64: str, token: str) -> HttpRespon
     audit.record(
         organization=None, by=user, verb="account.signed_in", target=user, detail={"by": "link"}
     )
+    return redirect("/")
+
+
+@require_POST
+def end_acting(request: HttpRequest) -> HttpResponse:
+    """The operator who looked at the platform as somebody else is themselves again."""
+    if request.operator is not None:
+        impersonation.end(request, request.operator)
     return redirect("/")

@@ -137,6 +137,7 @@ TABLE: dict[str, dict[str, Rule]] = {
     "invitations/<str:token>": {"get": open_page(200), "post": open_page(200, 403)},
     # one's own account: django-allauth's pages, which send who has no business there away
     "accounts/link/<uidb64>/<token>/": look(400),
+    "accounts/acting/end/": {"post": open_page(302)},
     "accounts/login/": form(200, 302),
     "accounts/logout/": {"get": open_page(302, 200), "post": open_page(302)},
     "accounts/signup/": form(200, 302),

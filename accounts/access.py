@@ -130,7 +130,8 @@ def _enforce(
     request: HttpRequest | Request, principal: Principal, answer: Answer | None, visit: _Visit
 ) -> None:
     limit = principal.rate_limit
-    if answer is None:
+    if answer is None or answer.state is State.UNCOUNTED:
+        # Redis is away, or PostgreSQL, with which a quota would begin.
         leave_verdict(request, limits.local.count(principal.name, limit=limit))
         return
     principal.verified_at = monotonic()

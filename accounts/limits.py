@@ -45,7 +45,12 @@ def verdict(*, limit: int, used: int) -> Verdict:
 
 
 class LocalWindows:
-    """Counts of this process alone. Bounded: each minute begins with none."""
+    """Counts of this process alone. Bounded: each minute begins with none.
+
+    Names beyond the first MOST are counted together: their sender has too many.
+    """
+
+    MOST = 100_000
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._lock = threading.Lock()
@@ -59,6 +64,8 @@ class LocalWindows:
         with self._lock:
             if minute != self._minute:
                 self._minute, self._counts = minute, {}
+            if name not in self._counts and len(self._counts) >= self.MOST:
+                name = ""
             used = self._counts[name] = self._counts.get(name, 0) + 1
         return verdict(limit=ceil(limit / settings.WEB_WORKERS), used=used)
 

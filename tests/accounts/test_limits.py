@@ -165,6 +165,15 @@ def test_a_window_begins_anew(settings):
     assert windows.count("x", limit=2).remaining == 1
 
 
+def test_windows_of_a_process_are_bounded(settings):
+    settings.WEB_WORKERS = 1
+    windows = LocalWindows(clock=lambda: 0)
+    windows.MOST = 1
+
+    names = ["first", "second", "third", "first"]
+    assert [windows.count(name, limit=9).used for name in names] == [1, 1, 2, 2]
+
+
 def test_counters_do_not_stay(anyone, make_key):
     _, secret = make_key()
     anyone.get(ME, headers={"X-API-Key": secret})

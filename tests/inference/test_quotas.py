@@ -2,6 +2,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
@@ -89,6 +90,22 @@ def test_a_missing_counter_begins_with_the_log(iris, client_with):
     finally:
         usage.quotas.count_with(usage.rows_since)
     assert asked == [(iris.organization_id, client.key.pk, 1)]
+
+
+def test_while_nobody_can_say_what_was_used_the_rate_is_limited_all_the_same(
+    iris, client_with, settings
+):
+    settings.RATE_LIMIT_PER_MINUTE, settings.WEB_WORKERS = 2, 1
+    client = client_with(monthly_predictions=10)
+
+    def away(*_):
+        raise OperationalError("PostgreSQL is away")
+
+    usage.quotas.count_with(away)
+    try:
+        assert [predict(client).status_code for _ in range(3)] == [200, 200, 429]
+    finally:
+        usage.quotas.count_with(usage.rows_since)
 
 
 def test_the_log_is_counted_by_key_and_organization(organization):

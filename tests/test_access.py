@@ -3,6 +3,7 @@
 A route or a method that is not in the table fails: whoever adds one says who may.
 """
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -96,6 +97,24 @@ def test_head_answers_as_get_does(world, route):
 
         assert head.status_code in (got.status_code, 405)
         assert b"".join(head) == b""
+
+
+# Data, not code: type="application/json".
+INLINE = re.compile(
+    rb"<script(?![^>]*(?:\bsrc=|application/json))[^>]*>|\son[a-z]+=\"|\sstyle=\"", re.I
+)
+
+
+@pytest.mark.parametrize(
+    "route", [r for r in TABLE if "get" in TABLE[r] and TABLE[r]["get"].is_page]
+)
+def test_pages_keep_the_strict_policy_and_need_no_other(world, route):
+    for caller in ("nobody", "owner"):
+        with undone():
+            answer = world.visitor(caller).get(world.path_of(route))
+
+        assert "unsafe" not in answer["Content-Security-Policy"]
+        assert answer.streaming or INLINE.findall(answer.content) == []
 
 
 def unsafe() -> list[tuple[str, str]]:

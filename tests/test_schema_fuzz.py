@@ -39,7 +39,7 @@ CHECKS = [
     ignored_auth,
 ]
 EXAMPLES = settings(
-    max_examples=6,
+    max_examples=20,
     derandomize=True,
     deadline=None,
     database=None,

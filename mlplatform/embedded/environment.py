@@ -66,6 +66,8 @@ def for_django(data: Data, address: Address, runner_socket: Path) -> dict[str, s
         "SITE_URL": address.url,
         "DEBUG": "false",
         "LOG_FORMAT": "json",
+        # Mails hold links that sign people in: no log may have them. (The path keeps its slash.)
+        "EMAIL_URL": f"file:///{data.mail}",
         "DATA_DIR": str(data.folder),
     }
     always = {

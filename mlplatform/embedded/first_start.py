@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 
-from mlplatform.embedded import packages
+from mlplatform.embedded import environment, packages
 from mlplatform.embedded.children import Program
 from mlplatform.embedded.console import bold, say, step
 from mlplatform.embedded.places import PROJECT, read_json, write_json
@@ -49,6 +49,8 @@ def welcome(platform: Platform, *, seconds: float) -> None:
         say(f"              once, as {demo['email']}; passwords are in {platform.data.demo}")
     say(f"  API         {url}/docs")
     say(f"  Logs        {platform.data.logs}")
+    if "EMAIL_URL" not in environment.outside():
+        say(f"  Mails       {platform.data.mail}, one file each; EMAIL_URL sends them")
     if demo.get("answer"):
         say(f"\n  Ask the demo model:\n\n{curl(url, demo)}\n")
     say("  Ctrl-C stops everything; the data stays.")

@@ -97,6 +97,8 @@ def _create(venv: Path, log: Path) -> None:
             f"{venv} has to be made again, and this Python runs from it.",
             fix="use the machine's own: /usr/bin/python3 run.py",
         )
+    if venv.is_symlink():
+        venv.unlink()  # what it leads to is somebody else's
     shutil.rmtree(venv, ignore_errors=True)
     venv.mkdir(parents=True)
     _logged([sys.executable, "-m", "venv", str(venv)], log)

@@ -52,6 +52,11 @@ class Data:
         return self.folder / "logs"
 
     @property
+    def mail(self) -> Path:
+        """Where mails are kept while there is no server to send them by."""
+        return self.folder / "mail"
+
+    @property
     def demo(self) -> Path:
         return self.folder / "demo.json"
 

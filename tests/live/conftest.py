@@ -16,7 +16,15 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-OUR_SETTINGS = ("DATABASE_URL", "REDIS_URL", "CACHE_URL", "DATA_DIR", "SITE_URL", "RUNNER_SOCKET")
+OUR_SETTINGS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CACHE_URL",
+    "DATA_DIR",
+    "SITE_URL",
+    "RUNNER_SOCKET",
+    "EMAIL_URL",
+)
 
 
 @dataclass(frozen=True)

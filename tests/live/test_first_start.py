@@ -81,3 +81,20 @@ def test_what_it_keeps_is_private(platform):
     for name in ("secrets.json", "demo.json", "state.json"):
         assert (platform.folder / name).stat().st_mode & 0o777 == 0o600
     assert (platform.folder / "logs").stat().st_mode & 0o777 == 0o700
+
+
+def test_mails_are_kept_as_files_and_their_links_in_no_log(platform):
+    body = json.dumps({"email": platform.email}).encode()
+    request = urllib.request.Request(
+        platform.url + "/api/v1/auth/password/reset",
+        data=body,
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30):
+        pass
+
+    mails = "".join(mail.read_text() for mail in (platform.folder / "mail").iterdir())
+    links = re.findall(rf"{platform.url}/accounts/\S+", mails)
+    assert any("password" in link for link in links)
+    logs = platform.logs()
+    assert not any(link in logs for link in links)

@@ -42,6 +42,8 @@ def _name(label: Any) -> str:
 
 def _plain(output: Any) -> list[Any]:
     if not isinstance(output, np.ndarray):
+        if any(isinstance(part, np.ndarray) for part in output):
+            raise ValueError("arrays by output where one answer a row was expected")
         return output
     if output.dtype.kind == "f" and not np.isfinite(output).all():
         return np.where(np.isfinite(output), output.astype(object), None).tolist()

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from inference import hosts, prediction_cache, prediction_log
-from inference.errors import InvalidInput, SpoolFull
+from inference.errors import BadReply, InvalidInput, SpoolFull
 from inference.outputs import RowAnswer, to_answers
 from inference.prediction_log import Entry
 from mlplatform.foundation.errors import Problem
@@ -97,7 +97,10 @@ def _completed(
     missing = [index for index, answer in enumerate(answers) if answer is None]
     if missing:
         outputs = hosts.predict(served, rows.pick(missing), served.signature.methods)
-        fresh = to_answers(served.signature, outputs)
+        try:
+            fresh = to_answers(served.signature, outputs)
+        except (TypeError, ValueError) as error:
+            raise BadReply("The model's answer does not fit its signature.") from error
         prediction_cache.write([keys[index] for index in missing], fresh)
         for index, answer in zip(missing, fresh, strict=True):
             answers[index] = answer

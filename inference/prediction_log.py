@@ -11,7 +11,7 @@ A line survives the process (kill -9) and needs neither Redis nor PostgreSQL.
 import fcntl
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,11 @@ spool = Spool()
 
 def append(entry: Entry) -> None:
     """Log one prediction for good. Raises SpoolFull: then it must not be answered."""
-    line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+    try:
+        line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # it reads 1024 levels, and writes 254
+        entry = replace(entry, inputs=["nested too deeply to be logged"])
+        line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
     try:
         spool.append(line)
     except OSError as error:

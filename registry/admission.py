@@ -16,7 +16,7 @@ from uuid import UUID
 import numpy as np
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, transaction
 
 from accounts import audit
 from registry import artifacts, parity, probe_rows, promotion
@@ -71,6 +71,18 @@ def admit(version_id: UUID, *, at: datetime) -> None:
         _reject(version, code=error.code, reason=error.reason)
     except RegistryProblem as error:
         version.wait(code=error.code, reason=error.detail)
+    except (
+        ArithmeticError,
+        AttributeError,
+        DataError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ):
+        # What the child reported has a shape that nothing of ours expected.
+        logger.exception("unusable report", version_id=str(version_id))
+        _reject(version, code="bad_reply", reason="The model's description is unusable.")
     logger.info("admission ended", version_id=str(version_id), status=version.status)
 
 

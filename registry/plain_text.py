@@ -5,7 +5,7 @@ from typing import Any
 
 MAX_TEXT = 300
 MAX_DEPTH = 12
-MAX_VALUES = 200_000
+MAX_VALUES = 1_000_000
 CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # Bidirectional marks and invisible characters. Joiners stay: Persian and emoji need them.
 TRICKS = frozenset(

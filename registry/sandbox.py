@@ -339,7 +339,11 @@ def _reopened(file: int) -> Iterator[int]:
 def _refused(error: object, kind: type[SandboxError]) -> SandboxError:
     if not isinstance(error, dict):
         return BadReply("The model's process failed without a reason.")
-    code, reason = str(error.get("code")), clean(str(error.get("reason")))
+    # Not str(): a list that is nested deeply enough cannot be written.
+    code, reason = (
+        part if isinstance(part, str) else "" for part in (error.get("code"), error.get("reason"))
+    )
+    reason = clean(reason).strip() or "The model's process failed without a reason."
     if code == NotLoaded.code:
         return NotLoaded(reason)
     if kind is ModelRaised:

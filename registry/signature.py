@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import orjson
 
 from registry.rows import Block, Rows
 
@@ -313,4 +314,8 @@ def _proba_from_json(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
     labels = [label for one in classes for label in one]
     if not labels or not all(isinstance(label, str | int | float | bool) for label in labels):
         raise InvalidSignature("a class label is neither a string, a number nor a boolean")
+    for one in classes:
+        keys = {label if isinstance(label, str) else orjson.dumps(label).decode() for label in one}
+        if len(keys) != len(one):
+            raise InvalidSignature("two class labels look the same once they are cleaned")
     return {"classes": [list(one) for one in classes]}

@@ -293,7 +293,8 @@ class _OutputReader:
     def _array(self, entry: object) -> np.ndarray:
         if not isinstance(entry, dict):
             raise Malformed("no output")
-        dtype, shape = DTYPES.get(str(entry.get("dtype"))), entry.get("shape")
+        name, shape = entry.get("dtype"), entry.get("shape")
+        dtype = DTYPES.get(name) if isinstance(name, str) else None
         if dtype is None or not self._is_shape(shape):
             raise Malformed("an output of another shape")
         array = _tensor(self._body, self.offset, dtype, tuple(shape))

@@ -37,9 +37,10 @@ def inspect(file: BinaryIO, *, fmt: str) -> tuple[dict[str, Any], list[bytes]]:
         ),
         "scan": {"imports": [clean(name) for name in opened.imports[:MAX_IMPORTS]]},
         "signature": reading.signature,
-        "hints": hints_of(reading.columns, reading.signature["inputs"]),
         "methods": reading.methods,
         "graphs": [{"precision": precision} for precision in compiled.precisions],
         "not_compiled": compiled.reason,
+        # Last: of a report that is too long only these are cut off.
+        "hints": hints_of(reading.columns, reading.signature["inputs"]),
     }
     return report, compiled.graphs

@@ -15,7 +15,7 @@ import pandas as pd
 
 from registry.rows import Rows
 from registry.runner import gate
-from registry.runner.columns import Column, columns_of, takes_text
+from registry.runner.columns import Column, columns_of, takes_text, unwrapped
 from registry.runner.compile_columns import MISSING
 from registry.runner.loading import open_artifact
 from registry.runner.refusals import Refused
@@ -90,6 +90,11 @@ class EstimatorPredictor:
             column.dtype = one["dtype"]
         self._is_text = takes_text(estimator)
         self._is_named = signature["named"]
+        # The signature's names are cleaned for people; the estimator knows only its own.
+        own = getattr(estimator, "feature_names_in_", None)
+        if own is None:
+            own = getattr(unwrapped(estimator), "feature_names_in_", names)
+        self._names = [str(name) for name in own] if self._is_named else names
         self._is_matrix = all(column.dtype == "float" for column in self.columns)
 
     def predict(self, rows: Rows, methods: Sequence[str]) -> dict[str, Output]:
@@ -108,14 +113,13 @@ class EstimatorPredictor:
         if self._is_matrix and not self._is_named:
             return rows.blocks[0]
         if self._is_matrix:
-            return pd.DataFrame(rows.blocks[0], columns=[one.name for one in self.columns])
+            return pd.DataFrame(rows.blocks[0], columns=self._names)
         columns = [
             _table_column(values, column)
             for values, column in zip(_single_columns(rows), self.columns, strict=True)
         ]
         if self._is_named:
-            names = [one.name for one in self.columns]
-            return pd.DataFrame(dict(zip(names, columns, strict=True)))
+            return pd.DataFrame(dict(zip(self._names, columns, strict=True)))
         table = np.empty((rows.count, len(columns)), dtype=object)
         for index, values in enumerate(columns):
             table[:, index] = values
@@ -148,6 +152,8 @@ def normalized(answer: Any) -> Output:
         answer = np.asarray(answer)
     answer = np.asarray(answer)
     if answer.dtype.kind in "iu":
+        if answer.dtype == np.uint64 and answer.size and answer.max() > np.iinfo(np.int64).max:
+            raise OverflowError("the model answers integers beyond 64 signed bits")
         return answer.astype(np.int64, copy=False)
     if answer.dtype.kind == "f":
         return answer.astype(np.float64, copy=False)

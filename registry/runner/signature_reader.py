@@ -198,7 +198,15 @@ def _classes(reading: Reading, probabilities: Any) -> list[list[Any]]:
 
 
 def plain_labels(labels: Any) -> list[Any]:
-    return [one if isinstance(one, str) else plain(one) for one in np.asarray(labels).tolist()]
+    return [_plain_label(one) for one in np.asarray(labels).tolist()]
+
+
+def _plain_label(label: Any) -> Any:
+    if isinstance(label, list):  # a ClassifierChain's classes, one list an output
+        raise ValueError("A label is a list.")
+    if label is None or isinstance(label, bool | int | float):
+        return plain(label)
+    return str(label)  # as `predictors.normalized` writes dates and the like
 
 
 def _try_inputs(reading: Reading) -> None:

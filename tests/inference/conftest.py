@@ -3,11 +3,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
 from inference import hosts, prediction_log
+from tests.factories import make_ready_version
 
 # Unmanaged tables are not emptied by pytest-django: what a test has committed is deleted here.
 EMPTY = "TRUNCATE inference_prediction"
@@ -18,6 +20,24 @@ def runner():
     """The real runner, and no connection to it yet."""
     yield
     hosts.pool.clear()
+
+
+@pytest.fixture
+def iris(alice, organization, spool, runner):
+    return make_ready_version(organization, alice).model
+
+
+@pytest.fixture
+def predict(client_of):
+    """Ask as `user`, with `body` as it is or as JSON."""
+
+    def ask(user, model, body, query="", client=None, **headers):
+        client = client or client_of(user)
+        body = body if isinstance(body, bytes) else orjson.dumps(body)
+        url = f"/api/v1/predict/{model}{query}"
+        return client.generic("POST", url, body, content_type="application/json", headers=headers)
+
+    return ask
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """POST /api/v1/predict/{model}, answered by real models in the real runner."""
 
-import orjson
 import pandas as pd
 import pytest
 import redis as redis_client
@@ -41,24 +40,6 @@ def mixed():
         (SimpleImputer(), ["age"]), (OneHotEncoder(handle_unknown="ignore"), ["city"])
     )
     return make_pipeline(columns, LogisticRegression()).fit(PEOPLE, [0, 1, 0, 1, 0, 1])
-
-
-@pytest.fixture
-def iris(alice, organization, spool, runner):
-    return make_ready_version(organization, alice).model
-
-
-@pytest.fixture
-def predict(client_of):
-    """Ask as `user`, with `body` as it is or as JSON."""
-
-    def ask(user, model, body, query="", client=None, **headers):
-        client = client or client_of(user)
-        body = body if isinstance(body, bytes) else orjson.dumps(body)
-        url = f"/api/v1/predict/{model}{query}"
-        return client.generic("POST", url, body, content_type="application/json", headers=headers)
-
-    return ask
 
 
 def expected(model, row):

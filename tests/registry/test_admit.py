@@ -4,19 +4,30 @@ import os
 import pickle
 from datetime import timedelta
 
+import numpy as np
+import pandas as pd
 import pytest
 from django.test import override_settings
 from django.utils.timezone import now
 from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import ClassifierChain
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier
 
 from registry import admission
 from registry.artifacts import name_of
 from registry.models import ModelVersion
+from registry.sandbox import Inspection, Runner
 from registry.tasks import request_waiting
-from tests.factories import IRIS_COLUMNS, iris_pipeline, make_ready_version, make_version
+from tests.factories import (
+    IRIS_COLUMNS,
+    dumped,
+    iris_pipeline,
+    make_ready_version,
+    make_version,
+)
 
 
 class Payload:
@@ -158,3 +169,71 @@ def test_a_number_that_is_a_category_is_checked_as_one(alice, organization, clie
     assert known.json()["prediction"] == "b"
     unseen = client.post("/api/v1/predict/iris", {"input": [4]}, format="json")
     assert (unseen.status_code, unseen.json()["code"]) == (422, "invalid_input")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"hints": 5},
+        {"hints": ["x"]},
+        {"hints": [{"splits": 5}]},
+        {"estimator": "x"},
+        {"scan": ["x"]},
+        {"signature": {}},
+        {"methods": None},
+    ],
+    ids=str,
+)
+def test_a_forged_report_ends_the_admission(alice, organization, monkeypatch, forged):
+    inspect = Runner.inspect
+
+    def lie(*arguments, **options):
+        told = inspect(*arguments, **options)
+        return Inspection({**told.report, **forged}, told.graphs)
+
+    monkeypatch.setattr(Runner, "inspect", lie)
+    version = admitted(make_version(organization, alice))
+
+    assert version.status in ("ready", "rejected")
+
+
+def test_labels_that_look_alike_are_told(alice, organization):
+    model = LogisticRegression().fit([[0.0], [1.0]], ["a", "a\u200b"])
+
+    version = admitted(make_version(organization, alice, content=dumped(model)))
+
+    assert (version.status, version.reason_code) == ("rejected", "bad_reply")
+    assert "look the same" in version.reason
+
+
+def test_labels_that_are_dates_are_dates(alice, organization, client_of):
+    days = np.array(["2020-01-01", "2021-01-01"] * 5, dtype="datetime64[D]")
+    model = DecisionTreeClassifier().fit([[0.0], [1.0]] * 5, days)
+    make_ready_version(organization, alice, model=model)
+
+    answer = client_of(alice).post("/api/v1/predict/iris", {"input": [1]}, format="json").json()
+
+    assert answer["prediction"] == "2021-01-01"
+    assert answer["probabilities"] == {"2020-01-01": 0.0, "2021-01-01": 1.0}
+
+
+def test_columns_keep_the_names_they_were_fitted_with(alice, organization, client_of):
+    """A byte order mark and a line break are hidden from people, not from the estimator."""
+    rows = pd.DataFrame({"\ufeffid": [0.0, 1.0, 2.0, 3.0], "income\n(USD)": [1.0, 2.0, 3.0, 4.0]})
+    model = KNeighborsClassifier(n_neighbors=1).fit(rows, [0, 0, 1, 1])
+    version = make_ready_version(organization, alice, model=model)
+
+    names = [column["name"] for column in version.signature["inputs"]]
+    answer = client_of(alice).post(
+        "/api/v1/predict/iris", {"input": dict(zip(names, [3, 4], strict=True))}, format="json"
+    )
+
+    assert answer.json()["prediction"] == 1
+
+
+def test_a_chain_of_classifiers_serves(alice, organization):
+    chain = ClassifierChain(LogisticRegression()).fit(
+        [[0.0], [1.0], [2.0]], [[0, 1], [1, 0], [1, 1]]
+    )
+
+    assert make_ready_version(organization, alice, model=chain).runtime == "estimator"

@@ -21,7 +21,7 @@ from django.db import DataError, transaction
 from accounts import audit
 from registry import artifacts, parity, probe_rows, promotion
 from registry.errors import RegistryProblem
-from registry.models import CHAMPION, ModelVersion
+from registry.models import CHAMPION, ModelVersion, RegisteredModel
 from registry.parity import Parity
 from registry.rows import Rows
 from registry.sandbox import (
@@ -122,6 +122,8 @@ def _open_for_use(
     at: datetime,
 ) -> None:
     """READY; the first ready version of a model answers at once, later ones wait for a promote."""
+    # Lock the model's row: a promote at this very moment must not be overridden.
+    RegisteredModel.objects.select_for_update().get(pk=version.model_id)
     version.mark_ready(
         signature=signature,
         facts=facts,

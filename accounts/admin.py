@@ -55,9 +55,16 @@ class AuditedAdmin(ModelAdmin):
             _audit(request, "operator.removed", row, [])
         return super().log_deletions(request, queryset)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
+        if change:
+            _leave_behind(obj)
+        super().save_model(request, obj, form, change)
+
     def save_formset(
         self, request: HttpRequest, form: ModelForm, formset: BaseFormSet, change: bool
     ) -> None:
+        for kept in formset.initial_forms:
+            _leave_behind(kept.instance)
         super().save_formset(request, form, formset, change)
         changed = [row for row, _ in formset.changed_objects]
         for row in [*formset.new_objects, *changed, *formset.deleted_objects]:
@@ -87,6 +94,11 @@ def _take_effect(row: Any) -> None:
         generation.bump_for_user(row)
     elif (organization := _organization_of(row)) is not None:
         generation.bump(organization)
+
+
+def _leave_behind(row: Any) -> None:
+    """The same for the organization that the row is about to be moved away from."""
+    _take_effect(type(row)._default_manager.filter(pk=row.pk).first())
 
 
 class NewUserForm(UserCreationForm):

@@ -1,7 +1,8 @@
 """Asking people into an organization by mail: a link that works once, within a week.
 
-Only who has an account with the invited address may follow it, so a link
-that is passed on, or read by somebody else, lets nobody in.
+Only who has an account with the invited address may follow it. That address
+is sure to be theirs with ACCOUNT_EMAIL_VERIFICATION=mandatory alone: without
+it, whoever is handed the link could sign up as the invited.
 """
 
 from datetime import datetime, timedelta
@@ -24,13 +25,15 @@ from accounts.emails import canonical_email
 from accounts.errors import AlreadyMember, InvitationForAnother, InvitationVoid, TooMany
 from accounts.members import check_reach, lock
 from accounts.models import Invitation, Membership, User
+from accounts.roles import capabilities_of, manageable_with
 from accounts.tenancy import Standing
 
 logger = structlog.get_logger(__name__)
 
 VALID_FOR = timedelta(days=7)
-# More waiting at once would be somebody sending mail to the world.
+# More waiting at once, or made in a day, would be somebody sending mail to the world.
 MOST_PENDING = 100
+MOST_A_DAY = 100
 
 _signer = signing.Signer(salt="accounts.invitations")
 
@@ -50,6 +53,8 @@ def invite(*, standing: Standing, by: User, email: str, role: str, at: datetime)
     waiting.filter(email=email).revoke(at=at)
     if waiting.pending(at=at).count() >= MOST_PENDING:
         raise TooMany(f"{MOST_PENDING} invitations wait already. Withdraw some of them first.")
+    if waiting.filter(created_at__gt=at - timedelta(days=1)).count() >= MOST_A_DAY:
+        raise TooMany(f"{MOST_A_DAY} invitations were sent within a day. Go on tomorrow.")
     invitation = organization.invitations.create(
         email=email, role=role, invited_by=by, created_at=at, expires_at=at + VALID_FOR
     )
@@ -85,6 +90,8 @@ def accept(token: str, *, by: User, at: datetime) -> Membership:
     organization = lock(find(token, at=at).organization)
     # Again behind the lock: of two clicks at once, one joins.
     invitation = find(token, at=at)
+    if not _is_backed(invitation):
+        raise _void()
     if invitation.email != by.email:
         raise InvitationForAnother(
             f"The invitation was sent to {invitation.email}, and you are signed in as {by.email}. "
@@ -103,6 +110,13 @@ def accept(token: str, *, by: User, at: datetime) -> Membership:
     )
     generation.bump(organization)
     return member
+
+
+def _is_backed(invitation: Invitation) -> bool:
+    """Whether who invited may still give this role."""
+    members = invitation.organization.memberships.filter(user__is_active=True)
+    inviter = members.filter(user=invitation.invited_by).first()
+    return inviter is not None and invitation.role in manageable_with(capabilities_of(inviter.role))
 
 
 def link_of(invitation: Invitation) -> str:

@@ -43,8 +43,7 @@ def remove(*, standing: Standing, by: User, user_id: UUID, at: datetime) -> None
     """
     organization = lock(standing.organization)
     member = _member(organization, user_id)
-    if member.user_id != by.pk:
-        check_reach(standing, by, member.role)
+    check_reach(standing, by, member.role)
     end(member, by=by, at=at)
 
 

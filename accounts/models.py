@@ -1,5 +1,6 @@
 """People, the organizations they work in, and the keys of their programs."""
 
+import secrets
 from copy import copy
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -113,7 +114,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def anonymise(self, *, at: datetime) -> None:
         """What says who this was goes; the id stays, since logs and others' rows name it."""
-        self.email = f"deleted-{self.pk.hex}@users.invalid"
+        # Not the id, which others know: they could have taken the address before.
+        self.email = f"deleted-{secrets.token_hex(16)}@users.invalid"
         self.full_name = ""
         self.time_zone, self.theme = "UTC", Theme.SYSTEM
         self.is_active = self.is_staff = self.is_superuser = False
@@ -196,7 +198,7 @@ class Organization(models.Model):
 
     def retire(self) -> None:
         """Nobody is in it any more: its name, which may be a person's, and its slug are free."""
-        self.slug, self.name = f"deleted-{self.pk.hex}", "Deleted"
+        self.slug, self.name = f"deleted-{secrets.token_hex(16)}", "Deleted"
         self.save(update_fields=["slug", "name"])
 
     def rename(self, name: str) -> None:

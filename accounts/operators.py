@@ -1,10 +1,12 @@
 """What operators do to other people's accounts."""
 
 from allauth.account.internal.flows.password_reset import request_password_reset
+from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.timezone import now
 
-from accounts import audit
+from accounts import audit, families
 from accounts.models import User
 
 
@@ -13,6 +15,9 @@ def deactivate(user: User, *, by: User) -> None:
     """Sessions, tokens and keys end at once. A second time changes nothing."""
     if user.is_active:
         user.deactivate()
+        families.revoke_all(user, at=now())
+        for session in UserSession.objects.filter(user=user):
+            session.end()
         audit.record(organization=None, by=by, verb="account.deactivated", target=user)
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Paginator
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -131,7 +131,7 @@ def switch(request: HttpRequest) -> HttpResponse:
     is_ours = url_has_allowed_host_and_scheme(
         after, {request.get_host()}, require_https=request.is_secure()
     )
-    return redirect(after if is_ours else "home")
+    return HttpResponseRedirect(after) if is_ours else redirect("home")
 
 
 @require_safe

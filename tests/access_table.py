@@ -201,7 +201,8 @@ TABLE: dict[str, dict[str, Rule]] = {
         "delete": Rule(204, ("owner", "admin"), ("admin",), refused=404),
     },
     "api/v1/keys/<uuid:key_id>/roll": {
-        "post": Rule(200, ("owner", "admin"), ("admin",), refused=404),
+        # Only who made it: the new secret acts as its maker.
+        "post": Rule(200, ("owner",), ("admin",), refused=404),
     },
     # the API: organizations
     "api/v1/organizations": {

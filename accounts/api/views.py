@@ -26,6 +26,7 @@ from rest_framework.views import APIView
 from accounts import api_keys, audit, confirmation, refresh_cookie, second_factor, tokens
 from accounts.api import serializers
 from accounts.authentication import CHALLENGE, bearer_in
+from accounts.errors import SecondFactorNeeded
 from accounts.models import APIKey, APIKeyQuerySet, Membership
 from accounts.permissions import CanManageKeys
 from accounts.roles import Capability
@@ -106,7 +107,12 @@ class LoginView(PublicView):
                 "The e-mail address or the password is wrong.", code="invalid_credentials"
             )
         confirmation.demand(user)
-        second_factor.demand(user, code=given.get("code"), request=request)
+        try:
+            second_factor.demand(user, code=given.get("code"), request=request)
+        except SecondFactorNeeded:
+            if given.get("code"):
+                audit.record_failed_sign_in(user.email)
+            raise
         audit.record(organization=None, by=user, verb="account.signed_in", target=user)
         return _answer(tokens.issue(user), in_cookie=given["cookie"])
 
@@ -270,7 +276,8 @@ class RollKeyView(APIView):
     )
     def post(self, request: Request, key_id: UUID) -> Response:
         """A new secret for the key, shown this once. The old one works a while beside it."""
-        key = get_object_or_404(_keys_in_reach(request), pk=key_id)
+        # Whoever holds a key's secret acts as its maker: nobody else is given it.
+        key = get_object_or_404(_keys_in_reach(request).made_by(request.user), pk=key_id)
         asked = serializers.RollSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         overlap = timedelta(hours=asked.validated_data["overlap_hours"])

@@ -138,7 +138,9 @@ def test_it_deactivates_and_reactivates_people(operator, alice, bob, client_of):
 
     bob.refresh_from_db()
     assert bob.is_active
-    assert program.get("/api/v1/users/me").status_code == 200
+    # Whoever was locked out stays out: only signing in again helps.
+    assert program.get("/api/v1/users/me").status_code == 401
+    assert client_of(bob).get("/api/v1/users/me").status_code == 200
 
 
 def test_it_demands_a_new_password(operator, bob, client_of, password, mailoutbox):

@@ -52,12 +52,22 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
 class RegisteredModel(models.Model):
     """A name under which versions are served. Deleted, its row stays: logs refer to it."""
 
+    class UnknownColumns(models.TextChoices):
+        REFUSE = "refuse", "refuse the request"
+        IGNORE = "ignore", "leave them out"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="models")
     name = models.SlugField(max_length=100, help_text="part of the endpoint's URL")
     description = models.TextField(blank=True)
     tags = models.JSONField(default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    unknown_columns = models.CharField(
+        max_length=10,
+        choices=UnknownColumns,
+        default=UnknownColumns.REFUSE,
+        help_text="what is done with columns that the model does not take",
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -125,6 +135,7 @@ class ModelVersion(models.Model):
     class Status(models.TextChoices):
         PENDING = "pending"
         INSPECTING = "inspecting"
+        QUARANTINED = "quarantined"
         READY = "ready"
         REJECTED = "rejected"
         DEPRECATED = "deprecated"
@@ -139,7 +150,7 @@ class ModelVersion(models.Model):
     LEASE = timedelta(minutes=5)
     MAX_ATTEMPTS = 3
     # What lists leave out: a signature of a thousand columns is a thousand lines.
-    LARGE = ("signature", "facts", "golden")
+    LARGE = ("signature", "facts", "golden", "scan", "profile")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="versions")
@@ -151,14 +162,31 @@ class ModelVersion(models.Model):
     size = models.PositiveBigIntegerField(help_text="bytes")
     attempts = models.PositiveSmallIntegerField(default=0)
     inspecting_since = models.DateTimeField(null=True, blank=True, editable=False)
+    steps = models.JSONField(default=list, blank=True, help_text="of admission, with their times")
+    scan = models.JSONField(default=dict, blank=True, help_text="what was told before opening it")
     reason_code = models.CharField(max_length=50, blank=True)
     reason = models.TextField(blank=True, help_text="why it was rejected, or what it waits for")
     signature = models.JSONField(null=True, blank=True)
     facts = models.JSONField(default=dict, blank=True)
     runtime = models.CharField(max_length=20, choices=Runtime, blank=True)
     graph_digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the graph")
+    pinned = models.BooleanField(
+        default=False, help_text="its owner wants the original to answer, graph or not"
+    )
     parity = models.JSONField(default=dict, blank=True)
     golden = models.JSONField(default=dict, blank=True, help_text="one input and its outputs")
+    declared_format = models.CharField(
+        max_length=20, blank=True, help_text="what the uploader called it; the bytes decide"
+    )
+    sample_digest = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of the sample table given at upload"
+    )
+    expected_column = models.CharField(
+        max_length=300, blank=True, help_text="the sample's column with the expected answers"
+    )
+    profile = models.JSONField(
+        default=dict, blank=True, help_text="ranges, missing rates, examples of the sample"
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -223,6 +251,11 @@ class ModelVersion(models.Model):
         self.ready_at = at
         self.reason_code = self.reason = ""
         self._save("signature", "facts", "runtime", "graph_digest", "parity", "golden", "ready_at")
+
+    def recognize(self, fmt: str) -> None:
+        """What its bytes are, as a child found that had not opened them."""
+        self.format = fmt
+        self.save(update_fields=["format"])
 
     def reject(self, *, code: str, reason: str, facts: dict[str, Any] | None = None) -> None:
         self.status = self.Status.REJECTED

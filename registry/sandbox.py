@@ -24,6 +24,7 @@ from typing import Any
 
 import orjson
 
+from registry.formats import FORMATS
 from registry.plain_text import clean, clean_json, clean_labels
 from registry.rows import Rows
 from registry.runner import frames
@@ -86,6 +87,22 @@ class Runner:
 
     def __init__(self, socket_path: str) -> None:
         self._path = socket_path
+
+    def scan(self, artifact_fd: int, *, deadline: float) -> dict[str, Any]:
+        """What an artifact is and would import, by a child that opens nothing of it.
+
+        {"format": one of `registry.formats.FORMATS`, "imports": ["module.name"]}. `deadline` is
+        in seconds. Raises RunnerUnavailable, ModelRefused, ChildDied, ChildTimedOut or BadReply.
+        """
+        host = self._private({"op": "inspect", "deadline": deadline + GRACE_SECONDS})
+        try:
+            frame = host.ask({"op": "scan"}, deadline=deadline, file=artifact_fd)
+        finally:
+            host.close()
+        report = clean_json(frame.header.get("report"))
+        if not isinstance(report, dict) or report.get("format") not in FORMATS:
+            raise BadReply("The scanner's report makes no sense.")
+        return report
 
     def inspect(self, artifact_fd: int, *, fmt: str, deadline: float) -> Inspection:
         """Open an artifact in a child of its own, which is gone afterwards.

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from accounts.models import Organization
 from registry.errors import ModelNotFound, NothingServes, VersionNotFound, VersionNotReady
+from registry.formats import GRAPH
 from registry.models import CHAMPION, ModelVersion, RegisteredModel
 from registry.signature import Signature
 
@@ -20,7 +21,7 @@ class Served:
     version_number: int
     digest: str  # of the uploaded artifact; part of every cache key
     served_digest: str  # of what the host loads: the graph, or the artifact
-    fmt: str  # "onnx" | "sklearn"
+    fmt: str  # what the host is told to load: GRAPH, or the upload's format
     host_kind: str  # "graph" | "estimator"
     host_key: str  # versions with the same key share a child: never two organizations
     signature: Signature
@@ -93,7 +94,7 @@ def served(version: ModelVersion) -> Served:
         version_number=version.number,
         digest=version.digest,
         served_digest=version.graph_digest if is_graph else version.digest,
-        fmt="onnx" if is_graph else version.format,
+        fmt=GRAPH if is_graph else version.format,
         host_kind="graph" if is_graph else "estimator",
         host_key=f"graph:{organization_id}" if is_graph else f"estimator:{version.pk}",
         signature=version.checked_signature,

@@ -81,6 +81,6 @@ def test_the_web_process_imports_no_model_library():
     loaded = {name.split(".")[0] for name in done.stdout.split()}
 
     libraries = {"sklearn", "joblib", "onnx", "onnxruntime", "skl2onnx", "scipy", "pandas",
-                 "cloudpickle", "skops", "xgboost", "lightgbm"}  # fmt: skip
+                 "cloudpickle", "skops", "xgboost", "lightgbm", "catboost", "pyarrow"}  # fmt: skip
     assert loaded & libraries == set()
     assert "registry.runner.loading" not in done.stdout.split()

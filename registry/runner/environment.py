@@ -15,6 +15,10 @@ CLEAN = {
     # onnxruntime since 1.29 reports models and errors to its maker unless told not to, before
     # its import: a thread, a file in the home folder, and HTTPS.
     "ORT_DISABLE_TELEMETRY": "1",
+    # Else pyarrow starts a thread at import, and reserves 1 GiB of the address space that a
+    # child may use.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
 
 

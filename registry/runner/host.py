@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from registry.rows import Block, Rows
-from registry.runner import frames, inspector, predictors
+from registry.runner import frames, inspector, predictors, scan_report
 from registry.runner.exchange import Request
 from registry.runner.refusals import Refused
 
@@ -21,14 +21,19 @@ MAX_BATCH_ROWS = 8192
 
 
 class Inspection:
-    """Answers "inspect": a report, and the compiled graphs back to back."""
+    """Answers "scan": a report; and "inspect": another, and the compiled graphs back to back."""
 
     def answer(self, requests: list[Request]) -> None:
         for request in requests:
             try:
-                self._inspect(request)
+                act = self._scan if request.header.get("op") == "scan" else self._inspect
+                act(request)
             except BaseException as error:
                 refuse(request, error)
+
+    def _scan(self, request: Request) -> None:
+        with _artifact(request) as file:
+            request.reply({"report": scan_report.scan_artifact(file)})
 
     def _inspect(self, request: Request) -> None:
         with _artifact(request) as file:

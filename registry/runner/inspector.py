@@ -5,7 +5,7 @@ from typing import Any, BinaryIO
 from registry.runner.compiler import compile_estimator
 from registry.runner.facts import clean, estimator_facts, require_predictor
 from registry.runner.hints import hints_of
-from registry.runner.loading import open_artifact
+from registry.runner.opening import open_artifact
 from registry.runner.refusals import Refused
 from registry.runner.signature_reader import read_signature
 
@@ -18,9 +18,7 @@ def inspect(file: BinaryIO, *, fmt: str) -> tuple[dict[str, Any], list[bytes]]:
     Nothing in it is to be believed further than shown to people: the artifact's
     own code ran in this process. Raises Refused.
     """
-    if fmt != "sklearn":
-        raise Refused("unreadable", f"Files of the format {fmt} are not opened here.")
-    opened = open_artifact(file)
+    opened = open_artifact(file, fmt=fmt)
     try:
         require_predictor(opened.estimator)
         reading = read_signature(opened.estimator)

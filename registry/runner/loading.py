@@ -12,7 +12,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import joblib.numpy_pickle
 import numpy as np
@@ -49,14 +49,14 @@ class Opened:
     warnings: list[str] = field(default_factory=list)
 
 
-def open_artifact(file: BinaryIO) -> Opened:
-    """Load what `file` holds. Raises Refused with a code and a sentence for people."""
-    try:
-        return _open(file.read())
-    except MemoryError:
-        raise Refused(
-            "out_of_memory", "Opening the file needs more memory than a model is allowed."
-        ) from None
+def open_pickle(content: bytes) -> Opened:
+    """What was pickled. Raises Refused or MemoryError."""
+    stream = decompressed(content)
+    imports = scan.imports_of(stream)
+    _refuse_other_kinds(stream, imports)
+    for name in imports:
+        scan.refuse_import(name)
+    return _loaded(stream, imports)
 
 
 def single_threaded(estimator: Any) -> Any:
@@ -102,16 +102,8 @@ def _may_hold(part: Any) -> bool:
     return isinstance(part, BaseEstimator | dict | list | tuple)
 
 
-def _open(content: bytes) -> Opened:
-    stream = _decompressed(content)
-    imports = scan.imports_of(stream)
-    _refuse_other_kinds(stream, imports)
-    for name in imports:
-        scan.refuse_import(name)
-    return _loaded(stream, imports)
-
-
-def _decompressed(content: bytes) -> bytes:
+def decompressed(content: bytes) -> bytes:
+    """What joblib compressed, or `content` as it is. Raises Refused or MemoryError."""
     if not content:
         raise Refused("empty", f"The file is empty. {SAVE_HINT}")
     try:

@@ -13,11 +13,12 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 
+from registry.formats import GRAPH
 from registry.rows import Rows
 from registry.runner import gate
 from registry.runner.columns import Column, columns_of, takes_text, unwrapped
 from registry.runner.compile_columns import MISSING
-from registry.runner.loading import open_artifact
+from registry.runner.opening import open_artifact
 from registry.runner.refusals import Refused
 
 Output = np.ndarray | list
@@ -33,10 +34,10 @@ class Predictor(Protocol):
 
 
 def load(file: BinaryIO, *, fmt: str, signature: dict) -> Predictor:
-    """Ready a model to answer: fmt "sklearn" or "onnx". Raises Refused."""
-    if fmt == "onnx":
+    """Ready a model to answer: an upload of one of the formats, or a GRAPH. Raises Refused."""
+    if fmt == GRAPH:
         return GraphPredictor(file.read(MAX_GRAPH_BYTES + 1), signature)
-    opened = open_artifact(file)
+    opened = open_artifact(file, fmt=fmt)
     return EstimatorPredictor(opened.estimator, signature, nbytes=file.tell())
 
 

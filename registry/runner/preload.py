@@ -13,7 +13,7 @@ import pkgutil
 import warnings
 from types import ModuleType
 
-PACKAGES = ("sklearn", "skl2onnx", "joblib", "cloudpickle", "onnxruntime.capi")
+PACKAGES = ("sklearn", "skl2onnx", "joblib", "cloudpickle", "onnxruntime.capi", "skops.io")
 MODULES = """
     numpy numpy.random numpy.random._pickle numpy.core.multiarray numpy.core.numeric
     numpy._core.multiarray numpy.ma numpy.polynomial numpy.strings numpy.rec
@@ -25,6 +25,7 @@ MODULES = """
     onnx onnx.checker onnx.helper onnx.numpy_helper onnx.shape_inference onnx.reference
     onnxruntime orjson gzip bz2 lzma zlib zipfile decimal fractions statistics datetime
     encodings.idna encodings.latin_1 encodings.utf_16 encodings.utf_32 encodings.cp1252
+    xgboost lightgbm catboost pyarrow pyarrow.csv pyarrow.parquet lz4.frame yaml
     uuid csv json ast inspect textwrap difflib hashlib random copyreg functools
 """
 # Test suites, data sets that would be fetched, and build scripts are no part of a model.

@@ -23,7 +23,7 @@ def make_served(**changes):
         "version_number": 1,
         "digest": "a" * 64,
         "served_digest": "b" * 64,
-        "fmt": "onnx",
+        "fmt": "graph",
         "host_kind": "graph",
         "host_key": "graph:1",
         "signature": make_signature(),

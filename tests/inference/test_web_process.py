@@ -2,7 +2,10 @@
 
 import json
 
-MODEL_LIBRARIES = ["sklearn", "joblib", "onnx", "onnxruntime", "skl2onnx", "pandas", "scipy"]
+MODEL_LIBRARIES = [
+    "sklearn", "joblib", "onnx", "onnxruntime", "skl2onnx", "pandas", "scipy", "skops", "xgboost",
+    "lightgbm", "catboost", "pyarrow",
+]  # fmt: skip
 
 
 def test_it_imports_no_model_library(run_python):

@@ -75,7 +75,7 @@ def test_a_compiled_graph_answers_alike(real_runner, artifact):
     host = real_runner.fresh_host(kind="graph")
     signature = inspection.report["signature"]
     graph = artifact(inspection.graphs[0])
-    host.load("g", graph, fmt="onnx", signature=signature, deadline=10)
+    host.load("g", graph, fmt="graph", signature=signature, deadline=10)
     answer = host.predict("g", Rows([features], 150), ["predict", "predict_proba"], deadline=5)
     host.close()
 

@@ -47,7 +47,7 @@ def test_a_graph_answers_as_its_estimator(name):
     rows = neighbours_of_splits(report, artifacts.held_out(name))
     expected = {method: getattr(model, method)(rows) for method in report["methods"]}
 
-    answer = load(graphs[0], report["signature"], "onnx").predict(matrix(rows), report["methods"])
+    answer = load(graphs[0], report["signature"], "graph").predict(matrix(rows), report["methods"])
 
     assert report["graphs"] == [{"precision": "float64"}]
     assert_same(report, answer, expected)
@@ -71,7 +71,7 @@ def test_strings_and_missing_values():
     model = artifacts.fitted_mixed()
     report, graphs = inspect(artifacts.dump(model))
 
-    answer = load(graphs[0], report["signature"], "onnx").predict(mixed(table), report["methods"])
+    answer = load(graphs[0], report["signature"], "graph").predict(mixed(table), report["methods"])
 
     assert answer["predict"] == model.predict(table).tolist()
     np.testing.assert_allclose(answer["predict_proba"], model.predict_proba(table), rtol=1e-9)
@@ -84,7 +84,7 @@ def test_labels_keep_their_type(labels):
     model = linear_model.LogisticRegression().fit(rows, target)
     report, graphs = inspect(artifacts.dump(model))
 
-    answer = load(graphs[0], report["signature"], "onnx").predict(matrix(rows), ["predict"])
+    answer = load(graphs[0], report["signature"], "graph").predict(matrix(rows), ["predict"])
 
     assert np.asarray(answer["predict"]).tolist() == target.tolist()
     assert report["signature"]["outputs"]["predict_proba"] == {"classes": [labels]}
@@ -105,7 +105,7 @@ def test_a_row_with_a_missing_value_takes_the_same_branch():
     rows[::3, 0] = np.nan
     report, graphs = inspect(artifacts.dump(model))
 
-    answer = load(graphs[0], report["signature"], "onnx").predict(matrix(rows), ["predict"])
+    answer = load(graphs[0], report["signature"], "graph").predict(matrix(rows), ["predict"])
 
     assert np.array_equal(answer["predict"], model.predict(rows))
 
@@ -130,7 +130,7 @@ def test_a_search_answers_with_its_best_estimator():
     search.fit(rows, target)
     report, graphs = inspect(artifacts.dump(search))
 
-    answer = load(graphs[0], report["signature"], "onnx").predict(matrix(rows), ["predict"])
+    answer = load(graphs[0], report["signature"], "graph").predict(matrix(rows), ["predict"])
 
     assert np.array_equal(answer["predict"], search.predict(rows))
 

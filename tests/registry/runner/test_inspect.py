@@ -1,5 +1,3 @@
-import io
-
 import cloudpickle
 import numpy as np
 import pytest
@@ -7,7 +5,7 @@ from sklearn import linear_model, preprocessing
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
-from registry.runner.loading import nested, open_artifact
+from registry.runner.loading import nested, open_pickle
 from registry.runner.refusals import Refused
 from tests import artifacts
 from tests.registry.runner.reading import inspect, load, matrix, mixed
@@ -152,7 +150,7 @@ def test_no_part_of_a_model_asks_for_threads():
     forest = artifacts.fitted("forest")
     forest.n_jobs = 4
     try:
-        opened = open_artifact(io.BytesIO(artifacts.dump([forest, model])))
+        opened = open_pickle(artifacts.dump([forest, model]))
     finally:
         forest.n_jobs = None
 
@@ -173,7 +171,11 @@ def refusal(content: bytes) -> Refused:
         (b"PK\x03\x04rest", "unreadable", "The file is a ZIP archive"),
         (b"\x00\x01\x02\x03", "unreadable", "of an unknown kind"),
         (artifacts.dump({"model": 1}), "not_an_estimator", "The file holds a dict"),
-        (artifacts.needing("lightgbm.sklearn", "LGBMClassifier"), "needs_module", "LGBMClassifier"),
+        (artifacts.needing("imblearn.ensemble", "BalancedBagger"), "needs_module", "BalancedBagger"),
+            artifacts.needing("lightgbm.sklearn", "LGBMClassifier"),
+            "needs_module",
+            "EasyEnsembleClassifier",
+        ),
         (artifacts.needing("__main__", "MyScaler"), "needs_module", "your own MyScaler"),
         (artifacts.needing("sklearn.nowhere", "Old"), "needs_module", "scikit-learn"),
         (artifacts.dump(linear_model.LogisticRegression), "not_an_estimator", "the class"),

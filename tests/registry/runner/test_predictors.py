@@ -10,7 +10,7 @@ from tests.registry.runner.reading import inspect, load, matrix
 
 def test_it_works():
     report, graphs = inspect(artifacts.dump(artifacts.fitted("logistic")))
-    predictor = load(graphs[0], report["signature"], "onnx")
+    predictor = load(graphs[0], report["signature"], "graph")
 
     answer = predictor.predict(matrix([[5.1, 3.5, 1.4, 0.2]]), ["predict", "predict_proba"])
 
@@ -23,7 +23,7 @@ def test_it_works():
 def test_it_answers_only_what_is_asked():
     report, graphs = inspect(artifacts.dump(artifacts.fitted("logistic")))
 
-    answer = load(graphs[0], report["signature"], "onnx").predict(
+    answer = load(graphs[0], report["signature"], "graph").predict(
         matrix([[1, 2, 3, 4]]), ["predict"]
     )
 
@@ -32,7 +32,7 @@ def test_it_answers_only_what_is_asked():
 
 def test_it_refuses_a_method_the_graph_has_not():
     report, graphs = inspect(artifacts.dump(artifacts.fitted("linear")))
-    predictor = load(graphs[0], report["signature"], "onnx")
+    predictor = load(graphs[0], report["signature"], "graph")
 
     with pytest.raises(Refused, match="predict_proba"):
         predictor.predict(matrix(np.zeros((1, 10))), ["predict_proba"])
@@ -42,14 +42,14 @@ def test_it_passes_graphs_through_the_gate():
     report, _ = inspect(artifacts.dump(artifacts.fitted("linear")))
 
     with pytest.raises(Refused, match="not ONNX"):
-        load(b"\xff" * 64, report["signature"], "onnx")
+        load(b"\xff" * 64, report["signature"], "graph")
 
 
 def test_several_outputs_keep_their_shape():
     for name in ("two_outputs", "forest_two_outputs"):
         report, graphs = inspect(artifacts.dump(artifacts.fitted(name)))
         rows = matrix(artifacts.held_out(name)[:3])
-        answer = load(graphs[0], report["signature"], "onnx").predict(rows, ["predict"])
+        answer = load(graphs[0], report["signature"], "graph").predict(rows, ["predict"])
 
         assert answer["predict"].shape == (3, 2)
 

@@ -1,0 +1,174 @@
+"""Whether a compiled graph may answer for the original: two fresh children, the same rows."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any, BinaryIO
+
+import numpy as np
+from django.conf import settings
+
+from registry import artifacts, parity, probe_rows
+from registry.formats import GRAPH
+from registry.models import ModelVersion
+from registry.parity import Parity
+from registry.rows import Rows
+from registry.sandbox import (
+    Host,
+    Inspection,
+    ModelRaised,
+    Runner,
+    RunnerUnavailable,
+    SandboxError,
+)
+from registry.signature import Signature
+
+TIMED_ROWS = 15
+# With fewer rows answered by the original, a graph's likeness would prove too little.
+LEAST_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How the version will be served, and what was measured on the way."""
+
+    graph_digest: str
+    parity: dict[str, Any]
+    golden: dict[str, Any]
+
+
+def judge(
+    runner: Runner,
+    version: ModelVersion,
+    artifact: BinaryIO,
+    inspection: Inspection,
+    signature: Signature,
+) -> Verdict:
+    """Let the original and each graph answer the same rows, each in a fresh child.
+
+    The first graph that answers alike serves. Raises SandboxError when the
+    original itself does not answer.
+    """
+    hints = inspection.report.get("hints") or []
+    host = runner.fresh_host(kind="estimator")
+    try:
+        _load(host, version.digest, artifact, version.format, signature)
+        rows, original = _answers(host, version.digest, signature, hints)
+        seconds = _seconds_a_row(host, version.digest, rows, signature)
+    finally:
+        host.close()
+    found = Parity(rows.count, None, 0.0, inspection.report.get("not_compiled") or "not compiled")
+    if rows.count < LEAST_ROWS:
+        found = replace(found, reason="the model answered too few of our rows to compare a graph")
+    for graph in inspection.graphs if rows.count >= LEAST_ROWS else ():
+        digest = artifacts.digest_of([graph])
+        found, graph_seconds = _try_graph(runner, digest, graph, signature, rows, original)
+        if found.holds:
+            artifacts.save_bytes(graph)
+            return Verdict(
+                digest,
+                _report(found, seconds, graph_seconds),
+                _golden(signature, rows, original),
+            )
+    return Verdict("", _report(found, seconds, None), _golden(signature, rows, original))
+
+
+def _load(host: Host, digest: str, file: BinaryIO, fmt: str, signature: Signature) -> None:
+    deadline = settings.LOAD_DEADLINE_SECONDS
+    host.load(digest, file.fileno(), fmt=fmt, signature=signature.to_json(), deadline=deadline)
+
+
+def _answers(
+    host: Host, digest: str, signature: Signature, hints: probe_rows.Hints
+) -> tuple[Rows, dict[str, Any]]:
+    """Probe rows and the original's answer; only those it answers, if it refuses some."""
+    deadline = settings.ADMISSION_DEADLINE_SECONDS
+    rows = probe_rows.make_rows(signature, hints)
+    try:
+        return rows, host.predict(digest, rows, signature.methods, deadline=deadline)
+    except ModelRaised:
+        rows = _those_it_answers(host, digest, signature, rows)
+    rows = rows if rows.count else probe_rows.typical_row(signature, hints)
+    return rows, host.predict(digest, rows, signature.methods, deadline=deadline)
+
+
+def _those_it_answers(host: Host, digest: str, signature: Signature, rows: Rows) -> Rows:
+    answered = []
+    ends_at = time.monotonic() + settings.ADMISSION_DEADLINE_SECONDS
+    for index in range(rows.count):
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            host.predict(digest, rows.pick([index]), signature.methods, deadline=left)
+            answered.append(index)
+        except ModelRaised:
+            pass  # no row for a comparison; what the model says of it is the caller's matter later
+    return rows.pick(answered)
+
+
+def _try_graph(
+    runner: Runner,
+    digest: str,
+    graph: bytes,
+    signature: Signature,
+    rows: Rows,
+    original: Mapping[str, Any],
+) -> tuple[Parity, float]:
+    """How the graph compares, and its seconds a row."""
+    host = runner.fresh_host(kind="graph")
+    try:
+        with artifacts.as_descriptor(graph) as file:
+            _load(host, digest, file, GRAPH, signature)
+        deadline = settings.ADMISSION_DEADLINE_SECONDS
+        answers = host.predict(digest, rows, signature.methods, deadline=deadline)
+        found = parity.compare(original, answers, rows=rows.count)
+        return found, _seconds_a_row(host, digest, rows, signature) if found.holds else 0.0
+    except RunnerUnavailable:
+        raise
+    except SandboxError as error:
+        # The graph's fault only: the original still serves.
+        return Parity(rows.count, None, 0.0, f"the graph failed: {error.reason}"), 0.0
+    finally:
+        host.close()
+
+
+def _seconds_a_row(host: Host, digest: str, rows: Rows, signature: Signature) -> float:
+    """Median of single rows, the exchange with the child included."""
+    taken = []
+    for index in range(min(TIMED_ROWS, rows.count)):
+        row = rows.pick([index])
+        started = time.perf_counter()
+        host.predict(digest, row, signature.methods, deadline=settings.PREDICT_DEADLINE_SECONDS)
+        taken.append(time.perf_counter() - started)
+    return float(np.median(taken))
+
+
+def _report(found: Parity, seconds: float, graph_seconds: float | None) -> dict[str, Any]:
+    report = {**found.to_json(), "original_ms": round(seconds * 1000, 3)}
+    if graph_seconds:
+        report["graph_ms"] = round(graph_seconds * 1000, 3)
+        report["speedup"] = round(seconds / graph_seconds, 1)
+    return report
+
+
+def _golden(signature: Signature, rows: Rows, original: Mapping[str, Any]) -> dict[str, Any]:
+    """The first probe row and the original's answer, to be replayed later."""
+    first = {method: _first(output) for method, output in original.items()}
+    return {"input": probe_rows.as_instances(signature, rows.pick([0]))[0], **first}
+
+
+def _first(output: Any) -> Any:
+    if isinstance(output, list) and output and isinstance(output[0], np.ndarray):
+        return [_plain(part[0]) for part in output]
+    return _plain(output[0])
+
+
+def _plain(value: Any) -> Any:
+    """As JSON: None where a number is not finite."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

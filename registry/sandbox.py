@@ -131,7 +131,7 @@ class Runner:
         return self._private({"op": "fresh_host", "kind": kind})
 
     def status(self, *, timeout: float = 1.0) -> dict[str, Any]:
-        """Children, memory, fences and uptime. Raises RunnerUnavailable."""
+        """Children, memory, fences, libraries and uptime. Raises RunnerUnavailable."""
         with self._connected(timeout) as control:
             reply, _ = _asked(control, {"op": "status"})
         return reply

@@ -20,6 +20,7 @@ from typing import Any
 
 import orjson
 
+from registry.runner import libraries
 from registry.runner.family import Family, NoRoom
 from registry.runner.lockdown import MAX_DESCRIPTOR, prepare
 from registry.runner.requests import BadRequest, understood
@@ -99,6 +100,7 @@ class Server:
         self._listener = listener
         self._family = family
         self._fences = fences
+        self._libraries = libraries.versions()
         self._started = monotonic()
         self._swept = monotonic()
         self._clients: set[socket.socket] = set()
@@ -219,6 +221,7 @@ class Server:
             "pid": os.getpid(),
             "uptime": round(monotonic() - self._started, 1),
             "fences": self._fences,
+            "libraries": self._libraries,
             **self._family.facts(),
         }
 

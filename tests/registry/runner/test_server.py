@@ -11,7 +11,9 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import numpy as np
+import onnxruntime
 import pytest
+import sklearn
 
 from registry.rows import Rows
 from registry.sandbox import ChildDied, Runner, RunnerUnavailable
@@ -42,6 +44,14 @@ def test_it_works(runner):
     assert status["hosts"] == 0
     assert status["memory"] == 0
     assert status["uptime"] >= 0
+
+
+def test_it_says_what_it_opens_models_with(real_runner):
+    libraries = real_runner.status()["libraries"]
+
+    assert libraries["scikit-learn"] == sklearn.__version__
+    assert libraries["onnxruntime"] == onnxruntime.__version__
+    assert libraries["xgboost"].startswith("3.")
 
 
 def test_the_socket_is_for_its_owner_only(runner):

@@ -4,9 +4,13 @@ Warm, this takes no SQL and one call of Redis. What is remembered holds while
 Redis has the generation it was loaded with. Redis away: for up to
 ACCESS_STALE_SECONDS, then it is loaded again; limits are kept by every process
 for itself. PostgreSQL away: what is remembered goes on.
+
+Most requests pass the gate when they are authenticated. A view with
+`passes_gate_itself` calls `enter` later, when it knows what else it wants of
+Redis and how many rows it predicts; until then nothing of its answer may leave.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from time import monotonic
 
@@ -19,125 +23,167 @@ from accounts import gate, generation, limits, quotas, snapshot
 from accounts.gate import Answer, State
 from accounts.limits import Verdict
 from accounts.principals import Principal
+from mlplatform.foundation.redis import attempt
 
 Load = Callable[[], Principal | None]
 
 
-def admit(
-    request: HttpRequest | Request,
-    credential: Hashable,
-    load: Load,
-    *,
-    at: datetime,
-    denial_key: str = "",
-    predictions: int = 0,
-) -> Principal | None:
-    """Who the credential stands for; None: nobody, any more.
-
-    `load` asks PostgreSQL for it. `predictions` are counted against the
-    monthly quotas. Leaves the verdict for the answer's headers. Raises
-    RateLimited or QuotaExceeded.
-    """
-    visit = _Visit(denial_key=denial_key, predictions=predictions, at=at)
-    principal = snapshot.get(credential)
-    answer = None
-    if principal is not None and principal.has_ended(at=at):
-        principal = None
-    if principal is not None:
-        answer = visit.ask(principal)
-    if principal is None or _is_doubtful(principal, answer):
-        principal, answer = _renewed(credential, load, principal, answer, visit)
-    if principal is None or (answer is not None and answer.state is State.DENIED):
-        snapshot.drop(credential)
-        return None
-    _enforce(request, principal, answer, visit)
-    return principal
+class Outdated(Exception):
+    """The caller's organization has changed since the request began: begin again."""
 
 
-def reserve_predictions(request: HttpRequest | Request, rows: int, *, at: datetime) -> None:
-    """Count this many more rows against the quotas of who sends the request.
+class Visit:
+    """One request at the gate. `load` asks PostgreSQL who the credential stands for."""
 
-    For requests of many rows: the first was counted when it was let in. Raises QuotaExceeded.
-    """
-    principal = getattr(request, "principal", None)
-    if principal is not None:
-        quotas.reserve(principal, rows, at=at)
-
-
-class _Visit:
-    """What is asked of the gate during one request."""
-
-    def __init__(self, *, denial_key: str, predictions: int, at: datetime) -> None:
-        self.denial_key = denial_key
-        self.predictions = predictions
+    def __init__(
+        self, credential: Hashable, load: Load, *, at: datetime, denial_key: str = ""
+    ) -> None:
+        self.credential = credential
+        self.load = load
         self.at = at
+        self.denial_key = denial_key
+        self.principal: Principal | None = None
+        self.is_fresh = False
+        self.has_passed = False
 
-    def ask(self, principal: Principal, *, is_fresh: bool = False) -> Answer | None:
+    def recognize(self) -> Principal | None:
+        """Who the credential stands for, by memory or PostgreSQL; None: nobody, any more."""
+        known = snapshot.get(self.credential)
+        if known is not None and not known.has_ended(at=self.at):
+            self.principal = known
+            return known
+        return self._load()
+
+    def pass_gate(
+        self, request: HttpRequest | Request, *, predictions: int = 0, wanted: Sequence[bytes] = ()
+    ) -> Answer | None:
+        """The gate's answer; None when Redis is away. Leaves the verdict for the answer's headers.
+
+        `self.principal` is None afterwards if the credential stands for nobody any more.
+        Raises RateLimited or QuotaExceeded.
+        """
+        ask = _Asking(self, predictions, wanted)
+        answer = ask()
+        if not self.is_fresh and _is_doubtful(self.principal, answer):
+            answer = self._renew(answer, ask)
+        if answer is not None and answer.state is State.DENIED:
+            self.principal = None
+        if self.principal is None:
+            snapshot.drop(self.credential)
+            return None
+        self._enforce(request, answer)
+        self.has_passed = True
+        return answer
+
+    def _load(self) -> Principal | None:
+        self.principal, self.is_fresh = self.load(), True
+        if self.principal is not None and self.principal.standing is not None:
+            # Without a standing nothing would tell when it changes.
+            snapshot.put(self.credential, self.principal)
+        return self.principal
+
+    def _renew(self, answer: Answer | None, ask: Callable[[], Answer | None]) -> Answer | None:
+        """While PostgreSQL is away, what is not known to have changed goes on a while."""
+        known = self.principal
+        try:
+            self._load()
+        except (OperationalError, InterfaceError):
+            changed = answer is not None and answer.state is State.STALE
+            if changed or known.age() > settings.ACCESS_STALE_SECONDS:
+                raise
+            return None
+        return self.principal and ask()
+
+    def _enforce(self, request: HttpRequest | Request, answer: Answer | None) -> None:
+        principal = self.principal
+        limit = principal.rate_limit
+        if answer is None or answer.state is State.UNCOUNTED:
+            # Redis is away, or PostgreSQL, with which a quota would begin.
+            leave_verdict(request, limits.local.count(principal.name, limit=limit))
+            return
+        principal.verified_at = monotonic()
+        leave_verdict(request, limits.verdict(limit=limit, used=answer.used))
+        if answer.state is State.EXHAUSTED:
+            raise quotas.exceeded(quotas.of(principal, at=self.at)[answer.quota], at=self.at)
+
+
+class _Asking:
+    """Asks the gate for a visit's principal; a quota without a counter gets one first."""
+
+    def __init__(self, visit: Visit, predictions: int, wanted: Sequence[bytes]) -> None:
+        self.visit = visit
+        self.predictions = predictions
+        self.wanted = wanted
+
+    def __call__(self) -> Answer | None:
         """None when Redis is away."""
-        question = self._question(principal, is_fresh=is_fresh)
+        principal, at = self.visit.principal, self.visit.at
+        question = self._question(principal)
         answer = gate.ask(question)
         for _ in question.quotas:
             if answer is None or answer.state is not State.UNCOUNTED:
                 break
-            quotas.seed(principal, question.quotas[answer.quota], at=self.at)
+            quotas.seed(principal, question.quotas[answer.quota], at=at)
             answer = gate.ask(question)
         return answer
 
-    def _question(self, principal: Principal, *, is_fresh: bool) -> gate.Question:
+    def _question(self, principal: Principal) -> gate.Question:
         organization = principal.standing and principal.standing.organization
         return gate.Question(
             rate_key=limits.key_of(principal.name),
             rate_limit=principal.rate_limit,
             generation_key=generation.key_of(organization.pk) if organization else "",
             generation=organization.generation if organization else -1,
-            is_fresh=is_fresh,
-            denial_key=self.denial_key,
-            quotas=quotas.of(principal, at=self.at) if self.predictions else (),
+            is_fresh=self.visit.is_fresh,
+            denial_key=self.visit.denial_key,
+            quotas=quotas.of(principal, at=self.visit.at) if self.predictions else (),
             predictions=self.predictions,
+            wanted=self.wanted,
         )
+
+
+def admit(request: HttpRequest | Request, visit: Visit, *, later: bool = False) -> Principal | None:
+    """Who sends the request; None: nobody, any more. `later` leaves the gate to `enter`.
+
+    Raises RateLimited.
+    """
+    if visit.recognize() is None:
+        return None
+    if later:
+        django_request = getattr(request, "_request", request)
+        before = getattr(django_request, "visit", None)
+        visit.has_passed = before is not None and before.has_passed
+        django_request.visit = visit
+    else:
+        visit.pass_gate(request)
+    return visit.principal
+
+
+def enter(
+    request: Request, *, predictions: int = 0, wanted: Sequence[bytes] = ()
+) -> Sequence[bytes | None] | None:
+    """The values of the wanted keys, once the request has passed; None when Redis is away.
+
+    `predictions` are counted against the monthly quotas, all or none. Raises RateLimited,
+    QuotaExceeded, or Outdated: then authenticate again and begin anew; what has passed is
+    not counted twice.
+    """
+    visit: Visit | None = getattr(request._request, "visit", None)
+    if visit is None:
+        return ()  # nobody: the view refuses
+    if visit.has_passed:
+        return attempt(lambda redis: redis.mget(wanted)) if wanted else ()
+    known = visit.principal
+    answer = visit.pass_gate(request, predictions=predictions, wanted=wanted)
+    if visit.principal is not known:
+        raise Outdated
+    return answer and answer.found
 
 
 def _is_doubtful(principal: Principal, answer: Answer | None) -> bool:
     if answer is None:
         return principal.age() > settings.ACCESS_STALE_SECONDS
     return answer.state in (State.STALE, State.FORGOTTEN)
-
-
-def _renewed(
-    credential: Hashable,
-    load: Load,
-    known: Principal | None,
-    answer: Answer | None,
-    visit: _Visit,
-) -> tuple[Principal | None, Answer | None]:
-    """From PostgreSQL. While that is away, what is not known to have changed goes on a while."""
-    try:
-        principal = load()
-    except (OperationalError, InterfaceError):
-        changed = answer is not None and answer.state is State.STALE
-        if known is None or changed or known.age() > settings.ACCESS_STALE_SECONDS:
-            raise
-        return known, None
-    if principal is None:
-        return None, None
-    if principal.standing is not None:
-        # Without a standing nothing would tell when it changes.
-        snapshot.put(credential, principal)
-    return principal, visit.ask(principal, is_fresh=True)
-
-
-def _enforce(
-    request: HttpRequest | Request, principal: Principal, answer: Answer | None, visit: _Visit
-) -> None:
-    limit = principal.rate_limit
-    if answer is None or answer.state is State.UNCOUNTED:
-        # Redis is away, or PostgreSQL, with which a quota would begin.
-        leave_verdict(request, limits.local.count(principal.name, limit=limit))
-        return
-    principal.verified_at = monotonic()
-    leave_verdict(request, limits.verdict(limit=limit, used=answer.used))
-    if answer.state is State.EXHAUSTED:
-        raise quotas.exceeded(quotas.of(principal, at=visit.at)[answer.quota], at=visit.at)
 
 
 def leave_verdict(request: HttpRequest | Request, verdict: Verdict) -> None:

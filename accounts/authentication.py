@@ -20,6 +20,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts import access, api_keys, families, principals, tokens
+from accounts.access import Visit
 from accounts.models import APIKey, User
 from accounts.principals import Principal
 from accounts.tenancy import CHOICE, asked_by
@@ -78,13 +79,9 @@ class SessionAuthentication(authentication.SessionAuthentication):
             _count_stranger(request)
             return None
         user_id, asked = found[0].pk, asked_by(request) or request._request.session.get(CHOICE)
-        principal = access.admit(
-            request,
-            ("person", user_id, None, asked),
-            partial(principals.of_person, user_id, asked=asked),
-            at=now(),
-            predictions=_predictions_of(request),
-        )
+        credential = ("person", user_id, None, asked)
+        load = partial(principals.of_person, user_id, asked=asked)
+        principal = _admitted(request, Visit(credential, load, at=now()))
         if principal is not None:
             _signed_in(request, principal)
         return found
@@ -94,25 +91,16 @@ def _of_secret(request: Request, secret: str, *, at: datetime) -> Principal | No
     fingerprint = api_keys.fingerprint(secret)
     if fingerprint is None:
         return None
-    return access.admit(
-        request,
-        ("key", fingerprint),
-        partial(principals.of_key, secret, at=at),
-        at=at,
-        predictions=_predictions_of(request),
-    )
+    load = partial(principals.of_key, secret, at=at)
+    return _admitted(request, Visit(("key", fingerprint), load, at=at))
 
 
 def _of_token(request: Request, token: tokens.AccessToken) -> Principal:
     user_id, family, asked = token.user_id, token.family, asked_by(request)
-    principal = access.admit(
-        request,
-        ("person", user_id, family, asked),
-        partial(principals.of_person, user_id, asked=asked, family=family),
-        at=now(),
-        denial_key=families.denial_key(family),
-        predictions=_predictions_of(request),
-    )
+    credential = ("person", user_id, family, asked)
+    load = partial(principals.of_person, user_id, asked=asked, family=family)
+    visit = Visit(credential, load, at=now(), denial_key=families.denial_key(family))
+    principal = _admitted(request, visit)
     if principal is None or not token.is_of_password(principal.user):
         raise AuthenticationFailed(
             "The access token is invalid, has expired or was revoked.", code="token_invalid"
@@ -132,9 +120,15 @@ def _signed_in(request: Request, principal: Principal) -> User:
     return user
 
 
-def _predictions_of(request: Request) -> int:
-    """What the view will count of the monthly quotas before it knows how many rows there are."""
-    return int(getattr(request.parser_context.get("view"), "counts_predictions", False))
+def authenticate_again(request: Request) -> None:
+    """After `access.Outdated`: who sends the request, by what is true now."""
+    request.__dict__.pop("_standing", None)
+    request._authenticate()
+
+
+def _admitted(request: Request, visit: Visit) -> Principal | None:
+    view = request.parser_context.get("view")
+    return access.admit(request, visit, later=getattr(view, "passes_gate_itself", False))
 
 
 def _count_stranger(request: Request) -> None:

@@ -4,13 +4,8 @@ One script, so that it is one round trip and nothing comes between its steps.
 It changes nothing unless it lets the request pass, except that a request over
 the limit is counted too.
 
-The answer of the prediction cache can ride along: append its keys to KEYS
-after the quotas, say in ARGV how many quotas there are, and return
-`redis.call('MGET', …)` as a last element where the state is PASSED. The view
-must then know its rows before it is let in: its authentication takes the
-principal from the snapshot and leaves `access.admit` to the view, which calls
-it before anything of the answer leaves, and again from the start when the
-state was STALE.
+What a view wants read from Redis rides along: `Question.wanted`, answered in
+`Answer.found` where the request passed. The prediction cache's keys are such.
 """
 
 from collections.abc import Sequence
@@ -38,9 +33,9 @@ if KEYS[1] ~= '' then
 end
 if KEYS[2] ~= '' and redis.call('EXISTS', KEYS[2]) == 1 then return {'denied', 0, 0} end
 
-local asked = tonumber(ARGV[6])
+local asked, last = tonumber(ARGV[6]), 3 + tonumber(ARGV[7])
 local used = {}
-for i = 4, #KEYS do
+for i = 4, last do
   used[i] = redis.call('GET', KEYS[i])
   if not used[i] then return {'uncounted', 0, i - 4} end
 end
@@ -49,11 +44,12 @@ local count = redis.call('INCR', KEYS[3])
 if count == 1 then redis.call('EXPIRE', KEYS[3], ARGV[5]) end
 if count > tonumber(ARGV[4]) then return {'limited', count, 0} end
 
-for i = 4, #KEYS do
-  if tonumber(used[i]) + asked > tonumber(ARGV[i + 3]) then return {'exhausted', count, i - 4} end
+for i = 4, last do
+  if tonumber(used[i]) + asked > tonumber(ARGV[i + 4]) then return {'exhausted', count, i - 4} end
 end
-for i = 4, #KEYS do redis.call('INCRBY', KEYS[i], asked) end
-return {'passed', count, 0}
+for i = 4, last do redis.call('INCRBY', KEYS[i], asked) end
+if last == #KEYS then return {'passed', count, 0} end
+return {'passed', count, 0, redis.call('MGET', unpack(KEYS, last + 1))}
 """
 
 
@@ -85,21 +81,26 @@ class Question:
     denial_key: str = ""
     quotas: Sequence[Quota] = ()
     predictions: int = 0
+    wanted: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`used` is how many requests the window has; `quota` the index of the one in question."""
+    """`used` is how many requests the window has; `quota` the index of the one in question.
+
+    `found` are the values of the wanted keys, None for each that Redis has not.
+    """
 
     state: State
     used: int
     quota: int
+    found: Sequence[bytes | None] = ()
 
 
 def ask(question: Question) -> Answer | None:
     """None when Redis is away."""
     script = _script(client())
-    keys = [question.generation_key, question.denial_key, question.rate_key]
+    keys: list[str | bytes] = [question.generation_key, question.denial_key, question.rate_key]
     arguments: list[int] = [
         question.generation,
         int(question.is_fresh),
@@ -107,11 +108,13 @@ def ask(question: Question) -> Answer | None:
         question.rate_limit,
         RATE_KEY_SECONDS,
         question.predictions,
+        len(question.quotas),
     ]
     keys += [quota.key for quota in question.quotas]
+    keys += question.wanted
     arguments += [quota.limit for quota in question.quotas]
     told = attempt(lambda redis: script(keys, arguments, client=redis))
-    return told and Answer(State(told[0].decode()), told[1], told[2])
+    return told and Answer(State(told[0].decode()), told[1], told[2], *told[3:])
 
 
 @cache

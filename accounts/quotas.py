@@ -19,15 +19,6 @@ KEPT = timedelta(days=40)
 
 Count = Callable[[UUID, UUID | None, datetime], int]
 
-# All or nothing, like the gate.
-_RESERVE = """
-for i = 1, #KEYS do
-  if tonumber(redis.call('GET', KEYS[i]) or '0') + ARGV[1] > tonumber(ARGV[i + 1]) then return i end
-end
-for i = 1, #KEYS do redis.call('INCRBY', KEYS[i], ARGV[1]) end
-return 0
-"""
-
 _counters: list[Count] = []
 
 
@@ -62,21 +53,6 @@ def seed(principal: Principal, quota: Quota, *, at: datetime) -> None:
     except (OperationalError, InterfaceError):
         return
     attempt(lambda redis: redis.set(quota.key, used, nx=True, ex=KEPT))
-
-
-def reserve(principal: Principal, rows: int, *, at: datetime) -> None:
-    """Count rows beyond those the gate has counted; all or none. Raises QuotaExceeded.
-
-    Fails open: without Redis nothing is counted.
-    """
-    quotas = of(principal, at=at)
-    if not quotas or rows <= 0:
-        return
-    keys = [quota.key for quota in quotas]
-    arguments = [rows, *(quota.limit for quota in quotas)]
-    refused = attempt(lambda redis: redis.eval(_RESERVE, len(keys), *keys, *arguments))
-    if refused:
-        raise exceeded(quotas[refused - 1], at=at)
 
 
 def exceeded(quota: Quota, *, at: datetime) -> QuotaExceeded:

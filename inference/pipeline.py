@@ -1,4 +1,8 @@
-"""The hot path: from rows to an answer. Knows no HTTP."""
+"""The hot path: from rows to an answer. Knows no HTTP.
+
+In two parts, since what the cache has is read with the one call of Redis that lets the
+request in: `understand` the rows, then `answer` them.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,39 +48,65 @@ class Answer:
         return self.cache == "HIT"
 
 
-def predict(
-    served: Served,
-    instances: Sequence[Any],
-    pointers: Sequence[str],
-    *,
-    caller: Caller,
-    use_cache: bool = True,
-) -> Answer:
-    """Check the rows, look them up, run the model on the others, log.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """The rows of a request, or the fault in them; `wanted` is what to read from Redis."""
+
+    served: Served
+    instances: Sequence[Any]
+    rows: Rows | None
+    fault: Problem | None
+    keys: list[bytes]
+    wanted: list[bytes]
+    started: int
+
+
+def understand(
+    served: Served, instances: Sequence[Any], pointers: Sequence[str], *, use_cache: bool = True
+) -> Understood:
+    """Check the rows; never raises: `answer` does, once the request is let in.
 
     `pointers` say where in the request each instance is. With `use_cache`
     false nothing is looked up; what is found out is remembered all the same.
-    A failure is logged too. Raises InvalidInput, what `hosts.predict` raises,
-    or SpoolFull.
     """
     started = perf_counter_ns()
-    entry = _entry(served, instances, caller)
-    with _failure_logged(entry, started):
+    rows, fault, keys = None, None, []
+    try:
         rows = _checked(served, instances, pointers)
         keys = prediction_cache.keys_for(served, served.signature.methods, rows)
-        found = prediction_cache.read(keys) if use_cache else None
-        answers = _completed(served, rows, keys, found)
-
-    answer = _answer(entry.id, answers, found, started)
-    outputs = {"predictions": answer.predictions}
-    if answer.probabilities is not None:
-        outputs["probabilities"] = answer.probabilities
-    prediction_log.append(
-        replace(
-            entry, cached_rows=answer.cached_rows, latency_us=answer.latency_us, outputs=outputs
-        )
+    except InvalidInput as problem:
+        fault = problem
+    return Understood(
+        served=served,
+        instances=instances,
+        rows=rows,
+        fault=fault,
+        keys=keys,
+        wanted=keys if use_cache else [],
+        started=started,
     )
-    return answer
+
+
+def answer(asked: Understood, found: Sequence[bytes | None] | None, *, caller: Caller) -> Answer:
+    """What the cache has (`found`, the values of `asked.wanted`), else the model's own answer.
+
+    Logged, a failure too. Raises InvalidInput, what `hosts.predict` raises, or SpoolFull.
+    """
+    entry = _entry(asked.served, asked.instances, caller)
+    with _failure_logged(entry, asked.started):
+        if asked.fault is not None:
+            raise asked.fault
+        known = prediction_cache.load(found) if found and asked.wanted else None
+        answers = _completed(asked.served, asked.rows, asked.keys, known)
+
+    given = _answer(entry.id, answers, known, asked.started)
+    outputs = {"predictions": given.predictions}
+    if given.probabilities is not None:
+        outputs["probabilities"] = given.probabilities
+    prediction_log.append(
+        replace(entry, cached_rows=given.cached_rows, latency_us=given.latency_us, outputs=outputs)
+    )
+    return given
 
 
 def _checked(served: Served, instances: Sequence[Any], pointers: Sequence[str]) -> Rows:
@@ -101,7 +131,8 @@ def _completed(
             fresh = to_answers(served.signature, outputs)
         except (TypeError, ValueError) as error:
             raise BadReply("The model's answer does not fit its signature.") from error
-        prediction_cache.write([keys[index] for index in missing], fresh)
+        if keys:
+            prediction_cache.write([keys[index] for index in missing], fresh)
         for index, answer in zip(missing, fresh, strict=True):
             answers[index] = answer
     return answers

@@ -29,7 +29,9 @@ _MISSING = b"\xff\xff\xff\xff"
 
 
 def keys_for(served: Served, methods: Sequence[str], rows: Rows) -> list[bytes]:
-    """One key a row, in their order."""
+    """One key a row, in their order; none where these rows are not cached."""
+    if settings.PREDICTION_CACHE_SECONDS <= 0 or rows.count > MAX_ROWS:
+        return []
     base = blake2b(digest_size=32, person=b"prediction")
     base.update(served.organization_id.bytes)
     base.update(orjson.dumps([served.digest, methods, [_kind(block) for block in rows.blocks]]))
@@ -63,25 +65,13 @@ def _text(value: str | None) -> bytes:
     return len(encoded).to_bytes(4) + encoded
 
 
-def read(keys: Sequence[bytes]) -> list[RowAnswer | None] | None:
-    """The known answers, None for each unknown one; None alone when there is no cache to ask."""
-    if not _serves(keys):
-        return None
-    found = attempt(lambda client: client.mget(keys))
-    return None if found is None else [_loaded(value) for value in found]
+def load(values: Sequence[bytes | None]) -> list[RowAnswer | None]:
+    """The answers in what Redis gave for keys; None for each it has not."""
+    return [None if value is None else tuple(orjson.loads(value)) for value in values]
 
 
 def write(keys: Sequence[bytes], answers: Sequence[RowAnswer]) -> None:
-    if _serves(keys):
-        attempt(partial(_write, values=dict(zip(keys, answers, strict=True))))
-
-
-def _serves(keys: Sequence[bytes]) -> bool:
-    return settings.PREDICTION_CACHE_SECONDS > 0 and len(keys) <= MAX_ROWS
-
-
-def _loaded(value: bytes | None) -> RowAnswer | None:
-    return None if value is None else tuple(orjson.loads(value))
+    attempt(partial(_write, values=dict(zip(keys, answers, strict=True))))
 
 
 def _write(client: redis.Redis, *, values: dict[bytes, RowAnswer]) -> None:

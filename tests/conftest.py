@@ -21,6 +21,7 @@ from accounts.roles import Role
 from accounts.sign_up import register
 from inference import hosts
 from mlplatform.foundation import redis
+from registry import routing
 
 PASSWORD = "correct horse battery staple"
 
@@ -65,6 +66,7 @@ def cold_cache(own_stores: Path) -> None:
     redis.breaker.succeeded()
     redis.client().flushdb()
     snapshot.clear()
+    routing.clear()
     limits.local.clear()
 
 

@@ -6,16 +6,16 @@ from uuid import UUID
 
 import structlog
 from django.http import Http404
-from django.utils.timezone import now
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import AuthenticationFailed, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import reserve_predictions
+from accounts import access
+from accounts.authentication import authenticate_again
 from accounts.models import APIKey
 from accounts.permissions import CanPredict, CanRead
 from accounts.tenancy import organization_of
@@ -29,18 +29,21 @@ from inference.api.serializers import (
     PredictSerializer,
 )
 from inference.models import Prediction, PredictionQuerySet
-from inference.pipeline import Answer, Caller
+from inference.pipeline import Answer, Caller, Understood
+from registry import routing
 from registry.models import CHAMPION
-from registry.serving import Served, find_model, resolve
+from registry.serving import Served, find_model
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+# A request begins anew when its organization has changed since it was authenticated.
+MAX_BEGINNINGS = 3
 _ALIAS = re.compile(r"[-a-zA-Z0-9_]{1,50}", re.ASCII)
 
 
 class PredictView(APIView):
     permission_classes = [CanPredict]
     max_body_bytes = None  # its own limit says how to split a request
-    counts_predictions = True
+    passes_gate_itself = True
     problems = {
         "post": (
             errors.InvalidInput,
@@ -83,24 +86,54 @@ class PredictView(APIView):
         To a model fitted without column names, send lists, or objects with the
         names its signature shows (x0, x1, …).
         """
-        served = resolve(organization=organization_of(request), model=model, **_target(request))
+        for _ in range(MAX_BEGINNINGS):
+            try:
+                return self._answer(request, model)
+            except access.Outdated:
+                authenticate_again(request)
+                self.check_permissions(request)
+        raise AuthenticationFailed("Your organization changes too often. Ask again.")
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().initial(request, *args, **kwargs)
+        except Exception:
+            self._refuse_strangers(request)
+            raise
+
+    def _refuse_strangers(self, request: Request) -> None:
+        """Who may not ask any more is told only that, and not what is wrong with the request."""
+        try:
+            access.enter(request)
+        except access.Outdated:
+            authenticate_again(request)
+
+    def _answer(self, request: Request, model: str) -> Response:
+        """Nothing of what is asked is told, not even what is wrong with it, before `enter`."""
+        try:
+            asked, question = self._understood(request, model)
+        except Exception:
+            access.enter(request)
+            raise
+        predictions = 0 if question.fault else len(question.instances)
+        found = access.enter(request, predictions=predictions, wanted=question.wanted)
+
+        answer = pipeline.answer(question, found, caller=_caller(request))
+
+        shown = _one(answer) if asked.is_single else _many(answer)
+        about = _about(question.served, answer)
+        return Response({**shown, **about}, headers={"X-Cache": answer.cache})
+
+    def _understood(self, request: Request, model: str) -> tuple[bodies.Asked, Understood]:
+        served = routing.find(organization_of(request), model, **_target(request))
         structlog.contextvars.bind_contextvars(
             model_id=str(served.model_id), model_version=served.version_number
         )
         asked = bodies.parse(bodies.read(request._request), served.signature)
-        # The first row was counted of the quota when the request was let in.
-        reserve_predictions(request, len(asked.instances) - 1, at=now())
-
-        answer = pipeline.predict(
-            served,
-            asked.instances,
-            asked.pointers,
-            caller=_caller(request),
-            use_cache="no-cache" not in request.headers.get("Cache-Control", ""),
+        use_cache = "no-cache" not in request.headers.get("Cache-Control", "")
+        return asked, pipeline.understand(
+            served, asked.instances, asked.pointers, use_cache=use_cache
         )
-
-        shown = _one(answer) if asked.is_single else _many(answer)
-        return Response({**shown, **_about(served, answer)}, headers={"X-Cache": answer.cache})
 
 
 def _target(request: Request) -> dict[str, Any]:

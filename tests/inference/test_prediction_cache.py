@@ -26,18 +26,22 @@ def key(row, *, served=None, methods=METHODS):
     return only
 
 
+def read(keys):
+    return prediction_cache.load(redis.client().mget(keys))
+
+
 def test_it_works():
     keys = [key([1, 2]), key([3, 4])]
     prediction_cache.write(keys, [("yes", {"no": 0.25, "yes": 0.75}), (None, None)])
 
-    assert prediction_cache.read(keys) == [("yes", {"no": 0.25, "yes": 0.75}), (None, None)]
+    assert read(keys) == [("yes", {"no": 0.25, "yes": 0.75}), (None, None)]
 
 
 def test_unknown_rows_are_none():
     known, unknown = key([1, 2]), key([3, 4])
     prediction_cache.write([known], [(1.5, None)])
 
-    assert prediction_cache.read([unknown, known]) == [None, (1.5, None)]
+    assert read([unknown, known]) == [None, (1.5, None)]
 
 
 @pytest.mark.parametrize(
@@ -135,20 +139,16 @@ def test_answers_expire(settings):
 
 
 def test_it_can_be_switched_off(settings):
-    prediction_cache.write([key([1, 2])], [(1, None)])
     settings.PREDICTION_CACHE_SECONDS = 0
-    prediction_cache.write([key([3, 4])], [(1, None)])
+    rows = make_signature().to_rows([[1, 2]], pointers=["/input"])
 
-    assert prediction_cache.read([key([1, 2])]) is None
-    assert redis.client().dbsize() == 1
+    assert prediction_cache.keys_for(make_served(), METHODS, rows) == []
 
 
 def test_very_many_rows_pass_it_by():
-    keys = [key([number, 0]) for number in range(prediction_cache.MAX_ROWS + 1)]
-    prediction_cache.write(keys, [(1, None)] * len(keys))
+    rows = Rows([np.zeros((prediction_cache.MAX_ROWS + 1, 2))], prediction_cache.MAX_ROWS + 1)
 
-    assert redis.client().dbsize() == 0
-    assert prediction_cache.read(keys) is None
+    assert prediction_cache.keys_for(make_served(), METHODS, rows) == []
 
 
 def test_without_redis_there_is_no_cache(monkeypatch):
@@ -156,4 +156,3 @@ def test_without_redis_there_is_no_cache(monkeypatch):
     monkeypatch.setattr(redis, "client", lambda: dead)
 
     prediction_cache.write([key([1, 2])], [(1, None)])
-    assert prediction_cache.read([key([1, 2])]) is None

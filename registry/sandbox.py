@@ -35,6 +35,10 @@ MAX_CONTROL_REPLY = 256 << 10
 GRACE_SECONDS = 1.0  # the runner's own deadline for a private child: only if ours did not come
 MAX_GRAPHS = 8
 MAX_CODE = 40
+MAX_IMPORTS = 500
+MAX_FINDINGS = 100
+SEVERITIES = ("dangerous", "unknown")
+FINDING = ("severity", "what", "at", "detail")
 
 
 class SandboxError(Exception):
@@ -91,18 +95,17 @@ class Runner:
     def scan(self, artifact_fd: int, *, deadline: float) -> dict[str, Any]:
         """What an artifact is and would import, by a child that opens nothing of it.
 
-        {"format": one of `registry.formats.FORMATS`, "imports": ["module.name"]}. `deadline` is
-        in seconds. Raises RunnerUnavailable, ModelRefused, ChildDied, ChildTimedOut or BadReply.
+        {"format": one of `registry.formats.FORMATS`, "imports": ["module.name"], "findings":
+        [{"severity": "dangerous" or "unknown", "what", "at": offset or None, "detail"}]}.
+        `deadline` is in seconds. Raises RunnerUnavailable, ModelRefused, ChildDied,
+        ChildTimedOut or BadReply.
         """
         host = self._private({"op": "inspect", "deadline": deadline + GRACE_SECONDS})
         try:
             frame = host.ask({"op": "scan"}, deadline=deadline, file=artifact_fd)
         finally:
             host.close()
-        report = clean_json(frame.header.get("report"))
-        if not isinstance(report, dict) or report.get("format") not in FORMATS:
-            raise BadReply("The scanner's report makes no sense.")
-        return report
+        return _scan_report(frame.header.get("report"))
 
     def inspect(self, artifact_fd: int, *, fmt: str, deadline: float) -> Inspection:
         """Open an artifact in a child of its own, which is gone afterwards.
@@ -370,6 +373,34 @@ def _refused(error: object, kind: type[SandboxError]) -> SandboxError:
 
 def _is_code(code: str) -> bool:
     return len(code) <= MAX_CODE and code.isascii() and code.replace("_", "a").isalnum()
+
+
+def _scan_report(report: object) -> dict[str, Any]:
+    """The scanner's report in exactly the shape that was promised. Raises BadReply."""
+    if not isinstance(report, dict) or report.get("format") not in FORMATS:
+        raise BadReply("The scanner's report makes no sense.")
+    imports, findings = report.get("imports"), report.get("findings")
+    if not _is_list(imports, MAX_IMPORTS) or not _is_list(findings, MAX_FINDINGS):
+        raise BadReply("The scanner's report is too long, or no report.")
+    if not all(type(name) is str for name in imports) or not all(map(_is_finding, findings)):
+        raise BadReply("The scanner's report makes no sense.")
+    named = [{name: one[name] for name in FINDING} for one in findings]
+    return clean_json({"format": report["format"], "imports": imports, "findings": named})
+
+
+def _is_list(value: object, most: int) -> bool:
+    return isinstance(value, list) and len(value) <= most
+
+
+def _is_finding(one: object) -> bool:
+    return (
+        isinstance(one, dict)
+        and one.get("severity") in SEVERITIES
+        and type(one.get("what")) is str
+        and type(one.get("detail")) is str
+        and (one.get("at") is None or (type(one.get("at")) is int and one["at"] >= 0))
+        and "at" in one
+    )
 
 
 def _inspection(frame: frames.Frame) -> Inspection:

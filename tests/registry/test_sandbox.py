@@ -27,6 +27,7 @@ from registry.sandbox import (
     NotLoaded,
     Runner,
     RunnerUnavailable,
+    _scan_report,
 )
 from tests.registry.waiting import eventually
 
@@ -94,6 +95,63 @@ def test_a_hostile_pickle_is_refused(real_runner, artifact):
     assert refused.value.code == "hostile"
     assert "system" in refused.value.reason
     assert not os.path.exists("/tmp/breakout")
+
+
+def test_a_scan_opens_nothing(real_runner, artifact):
+    class Hostile:
+        def __reduce__(self):
+            return os.system, ("true",)
+
+    report = real_runner.scan(artifact(pickle.dumps(Hostile())), deadline=10)
+
+    assert report["format"] == "sklearn"
+    assert report["imports"] == ["posix.system"]
+    assert report["findings"] == [
+        {
+            "severity": "dangerous",
+            "what": "posix.system",
+            "at": 39,
+            "detail": "Loading would call posix.system with 1 argument, at byte 39.",
+        }
+    ]
+
+
+def a_scan(**changes):
+    finding = {"severity": "unknown", "what": "a.b", "at": 1, "detail": "It imports a.b."}
+    return {"format": "sklearn", "imports": ["a.b"], "findings": [finding], **changes}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        None,
+        [],
+        a_scan(format="elf"),
+        a_scan(imports=None),
+        a_scan(imports=["a"] * 501),
+        a_scan(imports=[1]),
+        a_scan(findings={}),
+        a_scan(findings=[None]),
+        a_scan(findings=[{"severity": "fine", "what": "a", "at": 1, "detail": "b"}]),
+        a_scan(findings=[{"severity": "unknown", "what": "a", "at": -1, "detail": "b"}]),
+        a_scan(findings=[{"severity": "unknown", "what": "a", "at": True, "detail": "b"}]),
+        a_scan(findings=[{"severity": "unknown", "what": "a", "detail": "b"}]),
+        a_scan(findings=[{"severity": "unknown", "what": [[]], "at": 1, "detail": "b"}]),
+    ],
+)
+def test_a_scan_of_another_shape_is_refused(report):
+    with pytest.raises(BadReply):
+        _scan_report(report)
+
+
+def test_a_scan_is_cut_to_what_was_promised():
+    finding = {"severity": "unknown", "what": "a\x00", "at": 1, "detail": "b\u202e", "more": 1}
+
+    assert _scan_report(a_scan(findings=[finding], more=[1])) == {
+        "format": "sklearn",
+        "imports": ["a.b"],
+        "findings": [{"severity": "unknown", "what": "a", "at": 1, "detail": "b"}],
+    }
 
 
 def test_the_fences_are_up(real_runner):

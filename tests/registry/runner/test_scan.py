@@ -3,7 +3,9 @@ import os
 import pytest
 
 from registry.runner import scan
+from registry.runner.loading import decompressed
 from registry.runner.refusals import Refused
+from registry.runner.scan_report import pickle_report
 from tests import artifacts
 from tests.registry.runner.reading import inspect
 
@@ -54,3 +56,38 @@ def test_it_lists_imports_without_opening(how):
 def test_honest_models_pass(name):
     for imported in scan.imports_of(artifacts.dump(artifacts.fitted(name), "pickle")):
         scan.refuse_import(imported)
+
+
+HOWS = ("pickle0", "pickle2", "pickle4", "pickle5", "joblib", "compressed")
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("name", sorted(artifacts.NUMERIC))
+def test_the_report_has_nothing_against_honest_models(name, how):
+    report = pickle_report(decompressed(artifacts.dump(artifacts.fitted(name), how)))
+
+    assert report["findings"] == []
+    assert any(one.startswith("sklearn.") for one in report["imports"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_report_warns_of_hostile_files(name):
+    report = pickle_report(decompressed(artifacts.hostile("/nowhere")[name]))
+
+    assert [one["severity"] for one in report["findings"]] == ["dangerous"]
+
+
+def test_the_report_says_what_is_called_and_where():
+    report = pickle_report(artifacts.dump(artifacts.Calling(os.mkdir, "/nowhere"), "pickle0"))
+
+    assert report == {
+        "imports": ["posix.mkdir"],
+        "findings": [
+            {
+                "severity": "dangerous",
+                "what": "posix.mkdir",
+                "at": 34,
+                "detail": "Loading would call posix.mkdir with 1 argument, at byte 34.",
+            }
+        ],
+    }

@@ -6,6 +6,7 @@ compared two of them ourselves.
 """
 
 import time
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -16,36 +17,53 @@ from django.db import DataError, transaction
 
 from accounts import audit
 from registry import artifacts, promotion
-from registry.errors import RegistryProblem
+from registry.errors import ClaimLost, RegistryProblem
+from registry.heartbeat import beating
 from registry.judging import Verdict, judge
 from registry.models import CHAMPION, ModelVersion, RegisteredModel
 from registry.sandbox import Inspection, Runner, RunnerUnavailable, SandboxError
 from registry.signature import InvalidSignature, Signature
+from registry.steps import Steps
 
 logger = structlog.get_logger(__name__)
+
+GAVE_UP = (
+    "The model was tried three times and each time its worker died. It may need more memory "
+    "than a worker has."
+)
 
 
 def admit(version_id: UUID, *, at: datetime) -> None:
     """Take the waiting version through admission. Safe to call twice: one call claims it."""
     if not ModelVersion.objects.claim(version_id, at=at):
         return
-    version = ModelVersion.objects.select_related("model").get(pk=version_id)
+    version = ModelVersion.objects.select_related("model__organization").get(pk=version_id)
+    try:
+        with beating(version):
+            _try(version, Steps(version, at=at), at=at)
+    except ClaimLost:
+        logger.warning("claim lost", version_id=str(version_id))
+        return
+    logger.info("admission ended", version_id=str(version_id), status=version.status)
+
+
+def _try(version: ModelVersion, steps: Steps, *, at: datetime) -> None:
+    """Every way out of an admission ends here, in the version's row."""
     if version.attempts > ModelVersion.MAX_ATTEMPTS:
-        _reject(
-            version,
-            code="gave_up",
-            reason="The model was tried three times and each time its worker died. It may need "
-            "more memory than a worker has.",
-        )
+        _reject(version, steps, code="gave_up", reason=GAVE_UP)
         return
     try:
-        _admit(version, Runner(settings.RUNNER_SOCKET), at=at)
+        steps.restart()
+        _admit(version, Runner(settings.RUNNER_SOCKET), steps, at=at)
     except RunnerUnavailable as error:
-        version.wait(code=error.code, reason=error.reason)
+        _wait(version, steps, code=error.code, reason=error.reason)
     except SandboxError as error:
-        _reject(version, code=error.code, reason=error.reason)
+        _reject(version, steps, code=error.code, reason=error.reason)
     except RegistryProblem as error:
-        version.wait(code=error.code, reason=error.detail)
+        _wait(version, steps, code=error.code, reason=error.detail)
+    except InvalidSignature as error:
+        reason = f"The model's description is unusable: {error}."
+        _reject(version, steps, code="bad_reply", reason=reason)
     except (
         ArithmeticError,
         AttributeError,
@@ -56,26 +74,22 @@ def admit(version_id: UUID, *, at: datetime) -> None:
         ValueError,
     ):
         # What the child reported has a shape that nothing of ours expected.
-        logger.exception("unusable report", version_id=str(version_id))
-        _reject(version, code="bad_reply", reason="The model's description is unusable.")
-    logger.info("admission ended", version_id=str(version_id), status=version.status)
+        logger.exception("unusable report", version_id=str(version.pk))
+        reason = "The model's description is unusable."
+        _reject(version, steps, code="bad_reply", reason=reason)
 
 
-def _admit(version: ModelVersion, runner: Runner, *, at: datetime) -> None:
+def _admit(version: ModelVersion, runner: Runner, steps: Steps, *, at: datetime) -> None:
     started = time.perf_counter()
-    with artifacts.open_artifact(version.digest) as artifact:
-        scan = runner.scan(artifact.fileno(), deadline=settings.ADMISSION_DEADLINE_SECONDS)
-        version.recognize(scan["format"])
-        inspection = _inspect(runner, artifact, version.format)
-        try:
-            signature = Signature.from_json(
-                {**inspection.report["signature"], "methods": inspection.report["methods"]}
-            )
-        except (InvalidSignature, KeyError, TypeError) as error:
-            reason = f"The model's description is unusable: {error}."
-            _reject(version, code="bad_reply", reason=reason)
-            return
-        verdict = judge(runner, version, artifact, inspection, signature)
+    version.checked_with = runner.status().get("libraries", {})
+    with ExitStack() as stack:
+        with steps.run("scanned"):
+            artifact = stack.enter_context(artifacts.open_artifact(version.digest))
+            version.recognize(runner.scan(artifact.fileno(), deadline=_deadline()))
+        inspection, signature = _opened(version, runner, artifact, steps)
+        with steps.run("verified") as step:
+            verdict = judge(runner, version, artifact, inspection, signature)
+            step["note"] = verdict.parity.get("reason") or "the graph answers as the original does"
     facts = {
         **inspection.report.get("estimator", {}),
         "imports": inspection.report.get("scan", {}).get("imports", []),
@@ -84,9 +98,25 @@ def _admit(version: ModelVersion, runner: Runner, *, at: datetime) -> None:
     _open_for_use(version, signature, facts, verdict, at=at)
 
 
-def _inspect(runner: Runner, artifact: BinaryIO, fmt: str) -> Inspection:
-    deadline = settings.ADMISSION_DEADLINE_SECONDS
-    return runner.inspect(artifact.fileno(), fmt=fmt, deadline=deadline)
+def _opened(
+    version: ModelVersion, runner: Runner, artifact: BinaryIO, steps: Steps
+) -> tuple[Inspection, Signature]:
+    """What a child reads and compiles in one go. Raises InvalidSignature."""
+    with steps.run("opened"):
+        inspection = runner.inspect(artifact.fileno(), fmt=version.format, deadline=_deadline())
+        report = inspection.report
+    with steps.run("signature"):
+        signature = Signature.from_json({**report["signature"], "methods": report["methods"]})
+    told = report["seconds"]
+    steps.split("opened", {name: float(told[name]) for name in ("signature", "compiled")})
+    if not inspection.graphs:
+        note = report.get("not_compiled") or "not compiled"
+        steps.find("compiled").update(state="skipped", note=note)
+    return inspection, signature
+
+
+def _deadline() -> float:
+    return settings.ADMISSION_DEADLINE_SECONDS
 
 
 @transaction.atomic
@@ -115,9 +145,15 @@ def _open_for_use(
 
 
 @transaction.atomic
-def _reject(version: ModelVersion, *, code: str, reason: str) -> None:
+def _reject(version: ModelVersion, steps: Steps, *, code: str, reason: str) -> None:
+    steps.stop("failed", note=reason)
     version.reject(code=code, reason=reason)
     _record("version.rejected", version, code=code, reason=reason)
+
+
+def _wait(version: ModelVersion, steps: Steps, *, code: str, reason: str) -> None:
+    steps.stop("waiting", note=reason)
+    version.wait(code=code, reason=reason)
 
 
 def _record(verb: str, version: ModelVersion, **detail: str) -> None:

@@ -9,6 +9,7 @@
   - ArtifactTooLarge       413  over MAX_ARTIFACT_BYTES
   - EmptyArtifact          400  a file of no bytes
 * ArtifactMissing, ArtifactCorrupt  503  the storage does not give back what was stored
+* ClaimLost                     -    a worker's version is another worker's by now
 """
 
 from http import HTTPStatus
@@ -70,3 +71,7 @@ class ArtifactCorrupt(RegistryProblem):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "artifact_corrupt"
     title = "The model's file is damaged"
+
+
+class ClaimLost(Exception):
+    """Told to nobody: whoever has the claim now says what becomes of the version."""

@@ -7,9 +7,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Prefetch, Q
+from django.db.models.functions import Coalesce
 
 from accounts.models import Organization
 from mlplatform.foundation.uuid7 import uuid7
+from registry.errors import ClaimLost
 from registry.signature import Signature
 
 CHAMPION = "champion"
@@ -118,15 +120,26 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
 
     def waiting(self, *, at: datetime) -> "ModelVersionQuerySet":
         """Those whose admission has not begun, or whose worker died during it."""
-        abandoned = Q(status="inspecting", inspecting_since__lt=at - ModelVersion.LEASE)
-        return self.filter(Q(status="pending") | abandoned, model__deleted_at=None)
+        abandoned = Q(status="inspecting", seen_or_begun_at__lt=at - ModelVersion.LEASE)
+        versions = self.alias(seen_or_begun_at=Coalesce("seen_at", "inspecting_since"))
+        return versions.filter(Q(status="pending") | abandoned, model__deleted_at=None)
 
-    def claim(self, pk: UUID, *, at: datetime) -> bool:
-        """Take one waiting version for inspection; False when another worker was first."""
+    def claim(self, pk: UUID, *, at: datetime) -> UUID | None:
+        """Take one waiting version for inspection; None when another worker was first."""
+        claim = uuid7()
         taken = self.waiting(at=at).filter(pk=pk)
-        return bool(
-            taken.update(status="inspecting", inspecting_since=at, attempts=F("attempts") + 1)
+        count = taken.update(
+            status="inspecting",
+            claim=claim,
+            inspecting_since=at,
+            seen_at=at,
+            attempts=F("attempts") + 1,
         )
+        return claim if count else None
+
+    def renew(self, pk: UUID, *, claim: UUID, at: datetime) -> None:
+        """Its worker is alive; nothing happens when it is another's by now."""
+        self.filter(pk=pk, claim=claim).update(seen_at=at)
 
 
 class ModelVersion(models.Model):
@@ -146,8 +159,9 @@ class ModelVersion(models.Model):
         ESTIMATOR = "estimator", "the model's own library"
 
     SERVING = (Status.READY, Status.DEPRECATED)
-    # Longer than any admission may take (its Celery time limit).
-    LEASE = timedelta(minutes=5)
+    # Without a sign of life for so long, its worker is taken for dead (registry.heartbeat): long
+    # enough for some lost beats, and for clocks of two machines that differ a little.
+    LEASE = timedelta(seconds=30)
     MAX_ATTEMPTS = 3
     # What lists leave out: a signature of a thousand columns is a thousand lines.
     LARGE = ("signature", "facts", "golden", "scan", "profile")
@@ -161,7 +175,11 @@ class ModelVersion(models.Model):
     digest = models.CharField(max_length=64, help_text="SHA-256 of the uploaded bytes")
     size = models.PositiveBigIntegerField(help_text="bytes")
     attempts = models.PositiveSmallIntegerField(default=0)
+    claim = models.UUIDField(null=True, editable=False, help_text="whose inspection it is")
     inspecting_since = models.DateTimeField(null=True, blank=True, editable=False)
+    seen_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="the last sign of life of its worker"
+    )
     steps = models.JSONField(default=list, blank=True, help_text="of admission, with their times")
     scan = models.JSONField(default=dict, blank=True, help_text="what was told before opening it")
     reason_code = models.CharField(max_length=50, blank=True)
@@ -183,6 +201,9 @@ class ModelVersion(models.Model):
     )
     expected_column = models.CharField(
         max_length=300, blank=True, help_text="the sample's column with the expected answers"
+    )
+    checked_with = models.JSONField(
+        default=dict, blank=True, help_text="versions of the libraries that admitted it"
     )
     profile = models.JSONField(
         default=dict, blank=True, help_text="ranges, missing rates, examples of the sample"
@@ -240,7 +261,7 @@ class ModelVersion(models.Model):
         golden: dict[str, Any],
         at: datetime,
     ) -> None:
-        """It answers from now on: from the graph when there is one."""
+        """It answers from now on: from the graph when there is one. Raises ClaimLost."""
         self.status = self.Status.READY
         self.signature = signature.to_json()
         self.facts = facts
@@ -250,28 +271,46 @@ class ModelVersion(models.Model):
         self.golden = golden
         self.ready_at = at
         self.reason_code = self.reason = ""
-        self._save("signature", "facts", "runtime", "graph_digest", "parity", "golden", "ready_at")
+        self._end("signature", "facts", "runtime", "graph_digest", "parity", "golden", "ready_at")
 
-    def recognize(self, fmt: str) -> None:
-        """What its bytes are, as a child found that had not opened them."""
-        self.format = fmt
-        self.save(update_fields=["format"])
+    def recognize(self, scan: dict[str, Any]) -> None:
+        """What its bytes are, as a child found that had not opened them. Raises ClaimLost."""
+        self.format = scan["format"]
+        self.scan = scan
+        self._write("format", "scan", claim=self.claim)
+
+    def write_steps(self) -> None:
+        """How far admission is. Raises ClaimLost."""
+        self._write("steps", claim=self.claim)
 
     def reject(self, *, code: str, reason: str, facts: dict[str, Any] | None = None) -> None:
+        """Raises ClaimLost."""
         self.status = self.Status.REJECTED
         self.reason_code, self.reason = code, reason
         self.facts = facts or {}
-        self._save("facts")
+        self._end("facts")
 
     def wait(self, *, code: str, reason: str) -> None:
-        """Back to the queue through no fault of the file; the sweeper tries again."""
+        """Back to the queue through no fault of the file; the sweeper tries again.
+
+        Raises ClaimLost.
+        """
         self.status = self.Status.PENDING
         self.attempts = max(self.attempts - 1, 0)
         self.reason_code, self.reason = code, reason
-        self._save("attempts")
+        self._end("attempts")
 
-    def _save(self, *fields: str) -> None:
-        self.save(update_fields=["status", "reason_code", "reason", *fields])
+    def _end(self, *fields: str) -> None:
+        """The inspection is over, whatever came of it."""
+        claim, self.claim = self.claim, None
+        shared = ("status", "reason_code", "reason", "steps", "checked_with", "claim")
+        self._write(*shared, *fields, claim=claim)
+
+    def _write(self, *fields: str, claim: UUID | None) -> None:
+        # A worker that was taken for dead may come back: the version is another's by then.
+        mine = ModelVersion.objects.filter(pk=self.pk, claim=claim)
+        if not mine.update(**{name: getattr(self, name) for name in fields}):
+            raise ClaimLost
 
 
 class Alias(models.Model):

@@ -16,6 +16,7 @@ from registry import artifacts
 from registry.errors import ArtifactTooLarge, EmptyArtifact, InvalidName
 from registry.models import ModelVersion, RegisteredModel, as_uuid
 from registry.serving import find_model
+from registry.steps import first_steps
 from registry.tasks import request_admission
 
 
@@ -93,7 +94,9 @@ def _add_version(
     changes = {} if created else {name: value for name, value in about.items() if value}
     model.describe(at=at, **changes)
     newest = model.versions.aggregate(newest=Max("number"))["newest"] or 0
-    version = model.versions.create(number=newest + 1, created_by=by, created_at=at, **artifact)
+    version = model.versions.create(
+        number=newest + 1, created_by=by, created_at=at, steps=first_steps(at=at), **artifact
+    )
     audit.record(
         organization=organization,
         by=by,

@@ -61,12 +61,25 @@ class Document(serializers.JSONField):
     """JSON as it stands in the row."""
 
 
+class StepSerializer(serializers.Serializer):
+    """One step of an admission."""
+
+    name = serializers.CharField()
+    state = serializers.ChoiceField(["waiting", "running", "done", "skipped", "failed"])
+    started_at = serializers.DateTimeField(allow_null=True)
+    seconds = serializers.FloatField(allow_null=True)
+    note = serializers.CharField(allow_blank=True)
+
+
 class VersionSerializer(serializers.ModelSerializer):
     model = serializers.CharField(source="model.name")
     signature = Document()
     estimator = Document(source="facts")
     parity = Document(help_text="how the compiled graph compares with the original")
     golden_example = Document(source="golden")
+    steps = StepSerializer(many=True)
+    scan = Document(help_text="what was found before the file was opened")
+    checked_with = Document(help_text="the libraries whose answers were checked")
     aliases = serializers.SerializerMethodField()
     status_url = serializers.SerializerMethodField()
 
@@ -75,7 +88,7 @@ class VersionSerializer(serializers.ModelSerializer):
         fields = [
             "id", "model", "number", "status", "reason_code", "reason", "format", "filename",
             "digest", "size", "runtime", "signature", "estimator", "parity", "golden_example",
-            "aliases", "status_url", "created_at", "ready_at",
+            "steps", "scan", "checked_with", "aliases", "status_url", "created_at", "ready_at",
         ]  # fmt: skip
 
     def get_aliases(self, version: ModelVersion) -> list[str]:

@@ -1,5 +1,6 @@
 """One look at an uploaded artifact: what it is, what it takes, its compiled graphs."""
 
+from time import perf_counter
 from typing import Any, BinaryIO
 
 from registry.runner.compiler import compile_estimator
@@ -18,10 +19,13 @@ def inspect(file: BinaryIO, *, fmt: str) -> tuple[dict[str, Any], list[bytes]]:
     Nothing in it is to be believed further than shown to people: the artifact's
     own code ran in this process. Raises Refused.
     """
+    times = [perf_counter()]
     opened = open_artifact(file, fmt=fmt)
+    times.append(perf_counter())
     try:
         require_predictor(opened.estimator)
         reading = read_signature(opened.estimator)
+        times.append(perf_counter())
         compiled = compile_estimator(reading)
     except MemoryError:
         raise Refused(
@@ -38,6 +42,7 @@ def inspect(file: BinaryIO, *, fmt: str) -> tuple[dict[str, Any], list[bytes]]:
         "methods": reading.methods,
         "graphs": [{"precision": precision} for precision in compiled.precisions],
         "not_compiled": compiled.reason,
+        "seconds": {"signature": times[2] - times[1], "compiled": perf_counter() - times[2]},
         # Last: of a report that is too long only these are cut off.
         "hints": hints_of(reading.columns, reading.signature["inputs"]),
     }

@@ -134,13 +134,6 @@ def test_without_a_runner_the_version_waits_and_is_asked_for_again(alice, organi
     assert admitted(version).status == "ready"
 
 
-def test_two_workers_do_not_admit_the_same_version(alice, organization):
-    version = make_version(organization, alice)
-
-    assert ModelVersion.objects.all().claim(version.pk, at=now())
-    assert not ModelVersion.objects.all().claim(version.pk, at=now())
-
-
 def test_a_version_whose_worker_died_is_taken_up_again(alice, organization):
     version = make_version(organization, alice)
     ModelVersion.objects.all().claim(version.pk, at=now() - timedelta(minutes=6))

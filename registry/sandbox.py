@@ -219,6 +219,8 @@ class Host:
             "methods": methods,
             "count": rows.count,
             "rows": entries,
+            # By the clock of this machine, which the child shares.
+            "until": monotonic() + deadline,
         }
         frame = self.ask(request, buffers, deadline=deadline, refusal=ModelRaised)
         try:

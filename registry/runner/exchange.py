@@ -1,5 +1,9 @@
 """A child's side of its connections: many clients, one thread, one request each at a time.
 
+Whatever waits when the child is free is answered together. Under load it also gives those
+it has just answered a moment to ask again: else two halves of the same crowd would take
+turns, each half paying for a whole call of the model.
+
 Reading is free of order: a client that drips its bytes holds up nobody, because
 every connection has a buffer of its own and only complete requests are handed on.
 """
@@ -9,12 +13,18 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 from registry.runner import frames
 
 MAX_DESCRIPTORS = 4
 TURN = 64  # chunks read from one connection before the others have theirs
+# How long those just answered are waited for: at most this share of what the answer took, less
+# where that was in vain, and not at all where answers are quick or nobody else waits.
+PATIENCE = 0.25
+LEAST_PATIENCE = 1 / 64
+QUICK_SECONDS = 0.001
 ANCILLARY = socket.CMSG_SPACE(MAX_DESCRIPTORS * 4)
 
 
@@ -115,20 +125,52 @@ class Exchange:
         self._poll = select.poll()
         self._poll.register(mailbox, select.POLLIN)
         self._connections: dict[int, Connection] = {}
+        self._answered: set[int] = set()
+        self._seconds = 0.0  # that took
+        self._patience = PATIENCE
 
     def run(self) -> None:
         """Answer whatever waits, all of it at once, until mailbox and connections are closed."""
         while self._mailbox or self._connections:
-            requests = []
-            for fd, _ in self._poll.poll():
-                connection = self._connections.get(fd)
-                if connection is None:
-                    self._take_mail()
-                elif request := self._attend(connection):
-                    requests.append(request)
+            requests = self._waiting(0)
             if requests:
+                requests += self._returning({request.client.fd for request in requests})
+            else:
+                requests = self._waiting(None)
+            if requests:
+                started = monotonic()
                 self._answer(requests)
+                self._answered = {request.client.fd for request in requests}
+                self._seconds = monotonic() - started
                 self._look_again(requests)
+
+    def _waiting(self, milliseconds: float | None) -> list[Request]:
+        """The requests that are whole, once there is anything to read."""
+        requests = []
+        for fd, _ in self._poll.poll(milliseconds):
+            connection = self._connections.get(fd)
+            if connection is None:
+                self._take_mail()
+            elif request := self._attend(connection):
+                requests.append(request)
+        return requests
+
+    def _returning(self, here: set[int]) -> list[Request]:
+        """Requests of those just answered, as far as they come soon after the ones `here`."""
+        expected = (self._answered & self._connections.keys()) - here
+        if not expected or self._seconds < QUICK_SECONDS:
+            return []
+        until = monotonic() + self._patience * self._seconds
+        requests: list[Request] = []
+        while expected and (left := until - monotonic()) > 0:
+            # select, for poll counts in whole milliseconds
+            select.select([*expected], [], [], left)
+            requests += self._waiting(0)
+            expected &= self._connections.keys()
+            expected -= {request.client.fd for request in requests}
+        change = 2 if requests else 0.5
+        self._patience = min(PATIENCE, max(LEAST_PATIENCE, self._patience * change))
+        return requests
 
     def _take_mail(self) -> None:
         """One byte and one descriptor: a new client."""

@@ -7,6 +7,7 @@ an answer here; what it kills or hangs is the runner's and the client's to notic
 import os
 from collections import OrderedDict
 from itertools import pairwise
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,9 @@ class Host:
                 question.request.fail("not_loaded", "This host does not hold the model.")
             return
         self._held.move_to_end(digest)
+        batch = _in_time(batch)
+        if not batch:
+            return
         try:
             self._predict_together(predictor, batch)
         except BaseException as error:
@@ -126,11 +130,21 @@ class _Question:
         header = request.header
         self.request = request
         self.methods = [str(method) for method in header["methods"]]
+        self.until = header.get("until")
         self.rows = frames.decode_rows(header["rows"], count=header["count"], body=request.body)
         layout = tuple(
             "strings" if isinstance(block, list) else block.shape[1] for block in self.rows.blocks
         )
         self.alike = (str(header["digest"]), tuple(self.methods), layout)
+
+
+def _in_time(batch: list[_Question]) -> list[_Question]:
+    """Those somebody still waits for; asked anew for each batch, as each takes its time."""
+    now = monotonic()
+    late = [one for one in batch if isinstance(one.until, int | float) and one.until <= now]
+    for question in late:
+        question.request.fail("expired", "The time for an answer was over before its turn came.")
+    return [one for one in batch if one not in late] if late else batch
 
 
 def _cut(questions: list[_Question]) -> list[list[_Question]]:

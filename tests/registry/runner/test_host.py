@@ -22,9 +22,10 @@ def predict(rows, methods):
     table = rows.blocks[0]
     if (table < 0).any():
         raise ValueError('negative')
-    return {'predict': table.sum(axis=1), 'together': np.full(rows.count, rows.count),
+    answers = {'predict': table.sum(axis=1), 'together': np.full(rows.count, rows.count),
             'names': rows.blocks[1] if len(rows.blocks) > 1 else ['-'] * rows.count,
-            'predict_proba': [table, table[:, :1]]}
+            'predict_proba': [table, table[:, :1]], 'calls': [list(calls)] * rows.count}
+    return {method: answers[method] for method in methods}
 """
 METHODS = ["predict", "together", "names", "predict_proba"]
 
@@ -75,6 +76,56 @@ def test_what_waits_goes_together_and_comes_back_apart(hosts):
         assert answer["names"] == ["-"] * (number + 1)
         assert answer["predict_proba"][1].tolist() == [[float(number)]] * (number + 1)
     assert any(answer["together"][0] > number + 1 for number, answer in answers.items())
+
+
+def test_those_just_answered_go_together_again(hosts):
+    """Else they would take turns with those that waited, and never be all together."""
+    largest = [0] * len(hosts)
+
+    def ask_again_and_again(number):
+        for _ in range(6):
+            rows = Rows([np.ones((1, 2))], 1)
+            answer = hosts[number].predict("model", rows, ["together"], deadline=10)
+            largest[number] = max(largest[number], int(answer["together"][0]))
+
+    threads = [threading.Thread(target=ask_again_and_again, args=(one,)) for one in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert largest == [10] * 10
+
+
+def test_nobody_waits_for_a_client_that_has_gone(hosts):
+    ask_all(hosts, lambda _: Rows([np.ones((1, 2))], 1))
+    for host in hosts[1:]:
+        host.close()
+
+    answer = hosts[0].predict("model", Rows([np.ones((1, 2))], 1), METHODS, deadline=5)
+    assert answer["predict"].tolist() == [2.0]
+
+
+def test_what_is_too_late_when_its_turn_comes_is_not_computed(hosts):
+    """The first keeps the model busy for longer than the second waits."""
+    entries, buffers = frames.encode_rows(Rows([np.full((7, 2), 1.0)], 7))
+    request = {"op": "predict", "digest": "model", "methods": METHODS, "count": 7, "rows": entries}
+    first = threading.Thread(
+        target=hosts[0].predict,
+        args=("model", Rows([np.ones((1, 2))], 1), METHODS),
+        kwargs={"deadline": 5},
+    )
+    first.start()
+    sleep(0.03)
+    late = frames.pack({**request, "until": monotonic() + 0.01}, buffers)
+    frames.send(hosts[1]._connection, late, deadline=monotonic() + 5)
+    first.join()
+    refusal = frames.receive(hosts[1]._connection, deadline=monotonic() + 5).header
+
+    assert refusal["error"]["code"] == "expired"
+    assert hosts[0].predict("model", Rows([np.ones((1, 2))], 1), ["calls"], deadline=5)[
+        "calls"
+    ] == [[1, 1]]
 
 
 def test_other_layouts_do_not_mix(hosts):

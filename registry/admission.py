@@ -18,6 +18,7 @@ from django.db import DataError, transaction
 from accounts import audit
 from registry import artifacts, promotion
 from registry.errors import ClaimLost, RegistryProblem
+from registry.formats import disagreement
 from registry.heartbeat import beating
 from registry.judging import Verdict, judge
 from registry.models import CHAMPION, ModelVersion, RegisteredModel
@@ -83,15 +84,19 @@ def _admit(version: ModelVersion, runner: Runner, steps: Steps, *, at: datetime)
     started = time.perf_counter()
     version.checked_with = runner.status().get("libraries", {})
     with ExitStack() as stack:
-        with steps.run("scanned"):
+        with steps.run("scanned") as step:
             artifact = stack.enter_context(artifacts.open_artifact(version.digest))
             version.recognize(runner.scan(artifact.fileno(), deadline=_deadline()))
+            step["note"] = disagreement(version.declared_format, version.format)
         inspection, signature = _opened(version, runner, artifact, steps)
         with steps.run("verified") as step:
             verdict = judge(runner, version, artifact, inspection, signature)
             step["note"] = verdict.parity.get("reason") or "the graph answers as the original does"
+    estimator = inspection.report.get("estimator", {})
+    told = [disagreement(version.declared_format, version.format), *estimator.get("warnings", [])]
     facts = {
-        **inspection.report.get("estimator", {}),
+        **estimator,
+        "warnings": [warning for warning in told if warning],
         "imports": inspection.report.get("scan", {}).get("imports", []),
         "admission_seconds": round(time.perf_counter() - started, 3),
     }

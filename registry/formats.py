@@ -2,28 +2,44 @@
 
 # joblib, pickle and cloudpickle are one format: what differs is who wrote the opcodes.
 SKLEARN = "sklearn"
+SKOPS = "skops"
+ONNX = "onnx"  # uploaded; what an inspector compiled is a GRAPH
+MLFLOW = "mlflow"
 XGBOOST = "xgboost"
 LIGHTGBM = "lightgbm"
 CATBOOST = "catboost"
-FORMATS = (SKLEARN, XGBOOST, LIGHTGBM, CATBOOST)
+FORMATS = (SKLEARN, SKOPS, ONNX, MLFLOW, XGBOOST, LIGHTGBM, CATBOOST)
 
 # What a host is told to load when it is a graph that an inspector compiled.
 GRAPH = "graph"
 
+# What an uploader may call a file, and the formats that are no surprise then.
+DECLARED = {
+    "auto": FORMATS,
+    "sklearn": (SKLEARN, SKOPS, MLFLOW),
+    "joblib": (SKLEARN,),
+    "pickle": (SKLEARN,),
+    "cloudpickle": (SKLEARN,),
+    "skops": (SKOPS,),
+    "onnx": (ONNX,),
+    "xgboost": (XGBOOST, SKLEARN, SKOPS, MLFLOW),
+    "lightgbm": (LIGHTGBM, SKLEARN, SKOPS, MLFLOW),
+    "catboost": (CATBOOST, SKLEARN, MLFLOW),
+    "mlflow": (MLFLOW,),
+}
+TITLES = {
+    SKLEARN: "a pickle",
+    SKOPS: "skops",
+    ONNX: "ONNX",
+    MLFLOW: "an MLflow model",
+    XGBOOST: "XGBoost's own format",
+    LIGHTGBM: "LightGBM's own format",
+    CATBOOST: "CatBoost's own format",
+}
 
-def sniff(content: bytes) -> str:
-    """The format by the bytes alone: a file's name and its owner's word are no evidence."""
-    if _is_xgboost(content):
-        return XGBOOST
-    if content.startswith((b"tree\n", b"tree\r\n")):
-        return LIGHTGBM
-    if content.startswith(b"CBM1"):
-        return CATBOOST
-    return SKLEARN
 
-
-def _is_xgboost(content: bytes) -> bool:
-    """JSON or UBJSON with a learner, or the binary format that XGBoost gave up in 3.1."""
-    if content.startswith((b"binf", b"bs64")):
-        return True
-    return content[:64].lstrip()[:1] == b"{" and b"learner" in content
+def disagreement(declared: str, fmt: str) -> str:
+    """What to tell an uploader who called the file something else; empty when all is well."""
+    if fmt in DECLARED.get(declared, FORMATS):
+        return ""
+    return f"You called it {declared}; the bytes are {TITLES[fmt]}, and they decide."

@@ -29,11 +29,13 @@ def upload_version(
     at: datetime,
     description: str = "",
     tags: Sequence[str] = (),
+    declared_format: str = "auto",
 ) -> ModelVersion:
     """Store the artifact and add it to the model of this name as its next version.
 
     The model is created when there is none. The version is PENDING: it
-    serves only after admission marks it READY. The file is not opened here.
+    serves only after admission marks it READY. The file is not opened here;
+    what its owner calls it (`declared_format`) is a hint, its bytes decide.
     Raises InvalidName, ArtifactTooLarge or EmptyArtifact; ModelNotFound where
     the caller's key is restricted to other models.
     """
@@ -48,7 +50,12 @@ def upload_version(
         slug=slug,
         at=at,
         about={"description": description, "tags": list(tags)},
-        artifact={"digest": digest, "size": file.size, "filename": (file.name or "")[:255]},
+        artifact={
+            "digest": digest,
+            "size": file.size,
+            "filename": (file.name or "")[:255],
+            "declared_format": declared_format,
+        },
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+import skl2onnx
 from sklearn import (
     compose,
     datasets,
@@ -156,6 +157,13 @@ def fitted(name: str) -> Any:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # few iterations are enough here
         return make().fit(rows[::2], target[::2])
+
+
+@cache
+def graph_of(name: str) -> bytes:
+    """The same as users of skl2onnx export it."""
+    rows = data(NUMERIC[name][0])[0][:1].astype(np.float32)
+    return skl2onnx.to_onnx(fitted(name), rows).SerializeToString()
 
 
 def held_out(name: str) -> np.ndarray:

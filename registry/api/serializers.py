@@ -9,6 +9,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.fields import Name, StrictSerializer, Text
+from registry.exports import ADVICE
+from registry.formats import DECLARED
 from registry.models import Alias, ModelVersion, RegisteredModel
 
 MAX_TAGS = 20
@@ -28,12 +30,27 @@ class Tags(serializers.ListField):
         return super().to_internal_value(data)
 
 
+class ModelType(serializers.ChoiceField):
+    """A hint: the bytes decide. Of frameworks that are not served it says the way here."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(list(DECLARED), **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        called = str(data).strip().lower()
+        if called in ADVICE:
+            raise serializers.ValidationError(ADVICE[called], code="export_needed")
+        return super().to_internal_value(called)
+
+
 class UploadSerializer(StrictSerializer):
     """multipart/form-data."""
 
     file = serializers.FileField(allow_empty_file=True, help_text="the saved model")
     name = Name(max_length=100, help_text="a second upload under the same name is version 2")
-    model_type = serializers.ChoiceField(["sklearn"], default="sklearn")
+    model_type = ModelType(
+        source="declared_format", default="auto", help_text="a hint: the file's bytes decide"
+    )
     description = Text(required=False, allow_blank=True, max_length=10_000)
     tags = Tags(required=False)
 

@@ -54,10 +54,12 @@ class UploadView(APIView):
         """Upload a model. It is admitted in the background: follow `status_url`."""
         asked = serializers.UploadSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        fields = {k: v for k, v in asked.validated_data.items() if k != "model_type"}
 
         version = upload_version(
-            organization=organization_of(request), by=request.user, at=now(), **fields
+            organization=organization_of(request),
+            by=request.user,
+            at=now(),
+            **asked.validated_data,
         )
 
         answer = serializers.UploadedSerializer(version).data

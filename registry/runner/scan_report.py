@@ -11,12 +11,13 @@ ours; only what it says of the file can be deceived. Nothing depends on it: the 
 
 from typing import Any, BinaryIO
 
-from registry.formats import SKLEARN, sniff
+from registry.formats import SKLEARN
 from registry.runner.facts import clean
 from registry.runner.loading import decompressed
 from registry.runner.pickle_names import DANGEROUS, UNKNOWN, look_up, real_name, severity_of
 from registry.runner.pickle_values import Name, Use, Walk
 from registry.runner.pickle_walk import walk
+from registry.runner.sniffing import sniff
 
 MAX_IMPORTS = 500
 MAX_FINDINGS = 100

@@ -83,6 +83,8 @@ def test_the_name_becomes_part_of_a_url(alice, client_of):
         ({"name": "0192d3a0-7d0e-7c4e-8f5e-0123456789ab"}, "invalid_name"),
         ({"file": None}, "invalid"),
         ({"model_type": "tensorflow"}, "invalid"),
+        ({"model_type": "pytorch"}, "invalid"),
+        ({"model_type": "Excel"}, "invalid"),
         ({"organization": "acme"}, "invalid"),
         ({"status": "ready"}, "invalid"),
         ({"name": "a\0b"}, "invalid"),
@@ -93,6 +95,25 @@ def test_wrong_fields_are_named(alice, client_of, fields, code):
 
     assert (response.status_code, response.json()["code"]) == (400, code)
     assert not RegisteredModel.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("model_type", "stored"),
+    [("sklearn", "sklearn"), ("ONNX", "onnx"), ("cloudpickle", "cloudpickle"), (None, "auto")],
+)
+def test_what_its_owner_calls_it_is_a_hint(alice, client_of, model_type, stored):
+    assert upload(client_of(alice), model_type=model_type).status_code == 202
+
+    assert ModelVersion.objects.get().declared_format == stored
+
+
+@pytest.mark.parametrize("model_type", ["pytorch", "PyTorch", "tensorflow", "keras"])
+def test_other_frameworks_are_told_how_to_export(alice, client_of, model_type):
+    response = upload(client_of(alice), model_type=model_type)
+
+    fault = response.json()["errors"][0]
+    assert (fault["pointer"], fault["code"]) == ("/model_type", "export_needed")
+    assert "to ONNX" in fault["detail"]
 
 
 def test_an_empty_file_is_refused(alice, client_of):

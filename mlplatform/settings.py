@@ -197,6 +197,7 @@ if bucket := env.str("S3_BUCKET", default=""):
 
 RUNNER_SOCKET = env.str("RUNNER_SOCKET", default="") or str(DATA_DIR / "runner.sock")
 MAX_ARTIFACT_BYTES = env.int("MAX_ARTIFACT_BYTES", default=500 * 2**20)
+MAX_SAMPLE_BYTES = env.int("MAX_SAMPLE_BYTES", default=10 * 2**20)
 ADMISSION_DEADLINE_SECONDS = env.float("ADMISSION_DEADLINE_SECONDS", default=60.0)
 PREDICT_DEADLINE_SECONDS = env.float("PREDICT_DEADLINE_SECONDS", default=10.0)
 LOAD_DEADLINE_SECONDS = env.float("LOAD_DEADLINE_SECONDS", default=20.0)

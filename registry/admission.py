@@ -22,6 +22,7 @@ from registry.formats import disagreement
 from registry.heartbeat import beating
 from registry.judging import Verdict, judge
 from registry.models import CHAMPION, ModelVersion, RegisteredModel
+from registry.sample_check import check_sample
 from registry.sandbox import Inspection, Runner, RunnerUnavailable, SandboxError
 from registry.signature import InvalidSignature, Signature
 from registry.steps import Steps
@@ -90,10 +91,16 @@ def _admit(version: ModelVersion, runner: Runner, steps: Steps, *, at: datetime)
             step["note"] = disagreement(version.declared_format, version.format)
         inspection, signature = _opened(version, runner, artifact, steps)
         with steps.run("verified") as step:
-            verdict = judge(runner, version, artifact, inspection, signature)
+            sample = check_sample(runner, version, artifact, inspection, signature)
+            signature = sample.signature
+            verdict = judge(runner, version, artifact, inspection, signature, extra=sample.rows)
             step["note"] = verdict.parity.get("reason") or "the graph answers as the original does"
     estimator = inspection.report.get("estimator", {})
-    told = [disagreement(version.declared_format, version.format), *estimator.get("warnings", [])]
+    told = [
+        disagreement(version.declared_format, version.format),
+        *estimator.get("warnings", []),
+        *sample.warnings,
+    ]
     facts = {
         **estimator,
         "warnings": [warning for warning in told if warning],

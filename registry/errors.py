@@ -8,6 +8,7 @@
   - InvalidName            400  the model's name cannot be part of a URL
   - ArtifactTooLarge       413  over MAX_ARTIFACT_BYTES
   - EmptyArtifact          400  a file of no bytes
+  - SampleTooLarge         413  over MAX_SAMPLE_BYTES
 * ArtifactMissing, ArtifactCorrupt  503  the storage does not give back what was stored
 * ClaimLost                     -    a worker's version is another worker's by now
 """
@@ -59,6 +60,12 @@ class ArtifactTooLarge(RegistryProblem):
 class EmptyArtifact(RegistryProblem):
     code = "artifact_empty"
     title = "The file is empty"
+
+
+class SampleTooLarge(RegistryProblem):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "sample_too_large"
+    title = "The sample is too large"
 
 
 class ArtifactMissing(RegistryProblem):

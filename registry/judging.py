@@ -44,8 +44,11 @@ def judge(
     artifact: BinaryIO,
     inspection: Inspection,
     signature: Signature,
+    extra: Rows | None = None,
 ) -> Verdict:
     """Let the original and each graph answer the same rows, each in a fresh child.
+
+    `extra` rows, which the original is known to answer, are asked beside ours.
 
     The first graph that answers alike serves. Raises SandboxError when the
     original itself does not answer.
@@ -54,7 +57,7 @@ def judge(
     host = runner.fresh_host(kind="estimator")
     try:
         _load(host, version.digest, artifact, version.format, signature)
-        rows, original = _answers(host, version.digest, signature, hints)
+        rows, original = _answers(host, version.digest, signature, hints, extra)
         seconds = _seconds_a_row(host, version.digest, rows, signature)
     finally:
         host.close()
@@ -80,11 +83,16 @@ def _load(host: Host, digest: str, file: BinaryIO, fmt: str, signature: Signatur
 
 
 def _answers(
-    host: Host, digest: str, signature: Signature, hints: probe_rows.Hints
+    host: Host,
+    digest: str,
+    signature: Signature,
+    hints: probe_rows.Hints,
+    extra: Rows | None,
 ) -> tuple[Rows, dict[str, Any]]:
     """Probe rows and the original's answer; only those it answers, if it refuses some."""
     deadline = settings.ADMISSION_DEADLINE_SECONDS
     rows = probe_rows.make_rows(signature, hints)
+    rows = rows.and_then(extra) if extra else rows
     try:
         return rows, host.predict(digest, rows, signature.methods, deadline=deadline)
     except ModelRaised:

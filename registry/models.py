@@ -283,6 +283,11 @@ class ModelVersion(models.Model):
         """How far admission is. Raises ClaimLost."""
         self._write("steps", claim=self.claim)
 
+    def keep_profile(self, profile: dict[str, Any]) -> None:
+        """What its sample says of inputs and expected answers. Raises ClaimLost."""
+        self.profile = profile
+        self._write("profile", claim=self.claim)
+
     def reject(self, *, code: str, reason: str, facts: dict[str, Any] | None = None) -> None:
         """Raises ClaimLost."""
         self.status = self.Status.REJECTED

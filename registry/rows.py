@@ -19,6 +19,14 @@ class Rows:
     blocks: Sequence[Block]
     count: int
 
+    def and_then(self, more: "Rows") -> "Rows":
+        """These rows and then those, which fit the same signature."""
+        blocks = [
+            one + other if isinstance(one, list) else np.concatenate([one, other])
+            for one, other in zip(self.blocks, more.blocks, strict=True)
+        ]
+        return Rows(blocks, self.count + more.count)
+
     def pick(self, indexes: Sequence[int]) -> "Rows":
         """The rows at these positions."""
         if len(indexes) == self.count:

@@ -16,16 +16,15 @@ what was asked, texts are cut and cleaned. Standard library, numpy and orjson on
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
 import orjson
 
-from registry.formats import FORMATS
 from registry.plain_text import clean, clean_json, clean_labels
+from registry.reports import Inspection, Unusable, inspection, scanned, table
 from registry.rows import Rows
 from registry.runner import frames
 from registry.runner.frames import Output
@@ -33,12 +32,7 @@ from registry.runner.frames import Output
 CONTROL_SECONDS = 2.0
 MAX_CONTROL_REPLY = 256 << 10
 GRACE_SECONDS = 1.0  # the runner's own deadline for a private child: only if ours did not come
-MAX_GRAPHS = 8
 MAX_CODE = 40
-MAX_IMPORTS = 500
-MAX_FINDINGS = 100
-SEVERITIES = ("dangerous", "unknown")
-FINDING = ("severity", "what", "at", "detail")
 
 
 class SandboxError(Exception):
@@ -78,14 +72,6 @@ class BadReply(SandboxError):
     code = "bad_reply"
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """What an inspector reports, cleaned, and the graphs it compiled. All of it is a claim."""
-
-    report: dict[str, Any]
-    graphs: list[bytes]
-
-
 class Runner:
     """The runner at a socket. Thread-safe: every call has a control connection of its own."""
 
@@ -100,12 +86,7 @@ class Runner:
         `deadline` is in seconds. Raises RunnerUnavailable, ModelRefused, ChildDied,
         ChildTimedOut or BadReply.
         """
-        host = self._private({"op": "inspect", "deadline": deadline + GRACE_SECONDS})
-        try:
-            frame = host.ask({"op": "scan"}, deadline=deadline, file=artifact_fd)
-        finally:
-            host.close()
-        return _scan_report(frame.header.get("report"))
+        return self._ask_inspector({"op": "scan"}, artifact_fd, deadline, read=scanned)
 
     def inspect(self, artifact_fd: int, *, fmt: str, deadline: float) -> Inspection:
         """Open an artifact in a child of its own, which is gone afterwards.
@@ -113,12 +94,17 @@ class Runner:
         `deadline` is in seconds. Raises RunnerUnavailable, ModelRefused, ChildDied,
         ChildTimedOut or BadReply.
         """
-        host = self._private({"op": "inspect", "deadline": deadline + GRACE_SECONDS})
-        try:
-            frame = host.ask({"op": "inspect", "fmt": fmt}, deadline=deadline, file=artifact_fd)
-        finally:
-            host.close()
-        return _inspection(frame)
+        request = {"op": "inspect", "fmt": fmt}
+        return self._ask_inspector(request, artifact_fd, deadline, read=inspection)
+
+    def read_table(self, table_fd: int, *, deadline: float) -> dict[str, Any]:
+        """The first rows of a CSV or Parquet file, read by a child that opens no model.
+
+        {"columns": {name: values}, "rows": in the file, "read": of them (5,000 at most), "typed":
+        whether values are more than the texts of a CSV, "dates": names of columns}. `deadline`
+        is in seconds. Raises RunnerUnavailable, ModelRefused, ChildDied, ChildTimedOut or BadReply.
+        """
+        return self._ask_inspector({"op": "read_table"}, table_fd, deadline, read=table)
 
     def host(self, key: str, *, kind: str, timeout: float = CONTROL_SECONDS) -> "Host":
         """A connection to the host of this key; who asks alike shares the child.
@@ -143,6 +129,23 @@ class Runner:
         """End this child; the others live on. Raises RunnerUnavailable."""
         with self._connected(CONTROL_SECONDS) as control:
             _asked(control, {"op": "kill", "child": child})
+
+    def _ask_inspector(
+        self,
+        request: dict[str, Any],
+        file: int,
+        deadline: float,
+        *,
+        read: Callable[[frames.Frame], Any],
+    ) -> Any:
+        """One question about one file to a child of its own, and `read` its answer."""
+        host = self._private({"op": "inspect", "deadline": deadline + GRACE_SECONDS})
+        try:
+            return read(host.ask(request, deadline=deadline, file=file))
+        except Unusable as error:
+            raise BadReply(str(error)) from error
+        finally:
+            host.close()
 
     def _private(self, request: dict[str, Any]) -> "Host":
         control = self._connect(CONTROL_SECONDS)
@@ -375,47 +378,6 @@ def _refused(error: object, kind: type[SandboxError]) -> SandboxError:
 
 def _is_code(code: str) -> bool:
     return len(code) <= MAX_CODE and code.isascii() and code.replace("_", "a").isalnum()
-
-
-def _scan_report(report: object) -> dict[str, Any]:
-    """The scanner's report in exactly the shape that was promised. Raises BadReply."""
-    if not isinstance(report, dict) or report.get("format") not in FORMATS:
-        raise BadReply("The scanner's report makes no sense.")
-    imports, findings = report.get("imports"), report.get("findings")
-    if not _is_list(imports, MAX_IMPORTS) or not _is_list(findings, MAX_FINDINGS):
-        raise BadReply("The scanner's report is too long, or no report.")
-    if not all(type(name) is str for name in imports) or not all(map(_is_finding, findings)):
-        raise BadReply("The scanner's report makes no sense.")
-    named = [{name: one[name] for name in FINDING} for one in findings]
-    return clean_json({"format": report["format"], "imports": imports, "findings": named})
-
-
-def _is_list(value: object, most: int) -> bool:
-    return isinstance(value, list) and len(value) <= most
-
-
-def _is_finding(one: object) -> bool:
-    return (
-        isinstance(one, dict)
-        and one.get("severity") in SEVERITIES
-        and type(one.get("what")) is str
-        and type(one.get("detail")) is str
-        and (one.get("at") is None or (type(one.get("at")) is int and one["at"] >= 0))
-        and "at" in one
-    )
-
-
-def _inspection(frame: frames.Frame) -> Inspection:
-    report, sizes = frame.header.get("report"), frame.header.get("graph_sizes")
-    if not isinstance(report, dict) or not isinstance(sizes, list) or len(sizes) > MAX_GRAPHS:
-        raise BadReply("The inspector's report makes no sense.")
-    if not all(type(size) is int and size > 0 for size in sizes) or sum(sizes) != len(frame.body):
-        raise BadReply("The inspector's graphs are not as long as it says.")
-    graphs, start = [], 0
-    for size in sizes:
-        graphs.append(bytes(frame.body[start : start + size]))
-        start += size
-    return Inspection(report=clean_json(report), graphs=graphs)
 
 
 def _cause(exit_code: int | None) -> str:

@@ -40,6 +40,8 @@ class Input:
     nullable: bool = False
     categories: tuple[str, ...] | tuple[float, ...] | None = None
     unseen: str = "ok"  # "ok" | "error"
+    range: tuple[float, float] | None = None  # of the uploader's sample, not a limit
+    examples: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float", "string", "boolean") or self.unseen not in ("ok", "error"):
@@ -152,17 +154,18 @@ class Signature:
         """One row that has the right shape, for messages and documentation."""
         return {column.name: _example_of(column) for column in self.inputs}
 
-    def to_rows(self, instances: Sequence[Any], *, pointers: Sequence[str]) -> Rows:
+    def to_rows(self, instances: Sequence[Any], *, pointers: Sequence[str], first: int = 0) -> Rows:
         """Check `instances` and put them into blocks.
 
         Each instance is an object of named values or a list in the
-        signature's order; `pointers` are their JSON pointers. Raises
-        InvalidRows, naming row and column of each fault.
+        signature's order; `pointers` are their JSON pointers, `first` the
+        number of the first row. Raises InvalidRows, naming row and column of
+        each fault.
         """
         reader = _Reader(self, many=len(instances) > 1)
         rows = [
             self._quick(row) or reader.read(row, number, pointer)
-            for number, (row, pointer) in enumerate(zip(instances, pointers, strict=True))
+            for number, (row, pointer) in enumerate(zip(instances, pointers, strict=True), first)
         ]
         reader.raise_faults()
         return Rows(self._blocks(rows), len(rows))
@@ -291,7 +294,14 @@ def _input_from_json(data: Mapping[str, Any]) -> Input:
         nullable=bool(data.get("nullable")),
         categories=_categories(categories, str if data["dtype"] == "string" else float),
         unseen=data.get("unseen") or "ok",
+        range=None if data.get("range") is None else _range(data["range"]),
+        examples=tuple(data.get("examples") or ()),
     )
+
+
+def _range(ends: Sequence[Any]) -> tuple[float, float]:
+    low, high = ends
+    return float(low), float(high)
 
 
 def _categories(values: Sequence[Any] | None, kind: type) -> tuple[Any, ...] | None:

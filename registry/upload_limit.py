@@ -5,19 +5,23 @@ from typing import Any
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 
-from registry.errors import ArtifactTooLarge
+from registry.errors import ArtifactTooLarge, SampleTooLarge
 
 # What the form's other fields and the multipart frame may take beside the file.
 FORM_BYTES = 1 << 20
 
 
 class UploadLimit(FileUploadHandler):
-    """Refuses a body that says it is too long before reading, and a file once it is."""
+    """Refuses a body that says it is too long before reading, and a file once it is.
 
-    def __init__(self, request: HttpRequest, limit: int) -> None:
+    `limit` is for all files but `sample`, which has its own.
+    """
+
+    def __init__(self, request: HttpRequest, limit: int, *, sample: int) -> None:
         super().__init__(request)
         self.limit = limit
-        self.received = 0
+        self.sample_limit = sample
+        self.received = self.received_sample = 0
 
     def handle_raw_input(
         self,
@@ -27,10 +31,15 @@ class UploadLimit(FileUploadHandler):
         boundary: bytes,
         encoding: str | None = None,
     ) -> None:
-        if content_length > self.limit + FORM_BYTES:
+        if content_length > self.limit + self.sample_limit + FORM_BYTES:
             raise self._too_large(content_length)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        if self.field_name == "sample":
+            self.received_sample += len(raw_data)
+            if self.received_sample > self.sample_limit:
+                raise sample_too_large(self.received_sample, self.sample_limit)
+            return raw_data
         self.received += len(raw_data)
         if self.received > self.limit:
             raise self._too_large(self.received)
@@ -45,3 +54,10 @@ class UploadLimit(FileUploadHandler):
             "the model with joblib.dump(model, path, compress=3), or ask the operator to raise "
             "MAX_ARTIFACT_BYTES."
         )
+
+
+def sample_too_large(size: int, limit: int) -> SampleTooLarge:
+    return SampleTooLarge(
+        f"The sample has at least {size:,} bytes; at most {limit:,} are accepted. A few thousand "
+        "rows are enough: no more than 5,000 are read."
+    )

@@ -18,6 +18,7 @@ from registry.models import ModelVersion, RegisteredModel, as_uuid
 from registry.serving import find_model
 from registry.steps import first_steps
 from registry.tasks import request_admission
+from registry.upload_limit import sample_too_large
 
 
 def upload_version(
@@ -30,19 +31,23 @@ def upload_version(
     description: str = "",
     tags: Sequence[str] = (),
     declared_format: str = "auto",
+    sample: File | None = None,
+    expected: str = "",
 ) -> ModelVersion:
     """Store the artifact and add it to the model of this name as its next version.
 
     The model is created when there is none. The version is PENDING: it
     serves only after admission marks it READY. The file is not opened here;
     what its owner calls it (`declared_format`) is a hint, its bytes decide.
-    Raises InvalidName, ArtifactTooLarge or EmptyArtifact; ModelNotFound where
+    `sample` is a table that it must take, `expected` the table's column with the right answers.
+    Raises InvalidName, ArtifactTooLarge, EmptyArtifact or SampleTooLarge; ModelNotFound where
     the caller's key is restricted to other models.
     """
     slug = slug_of(name)
     if organization.only_models is not None:
         find_model(organization, slug)
     check_size(file.size)
+    about_sample = _saved_sample(sample, expected) if sample else {}
     digest = artifacts.save(file)
     return _add_version(
         organization=organization,
@@ -55,6 +60,7 @@ def upload_version(
             "size": file.size,
             "filename": (file.name or "")[:255],
             "declared_format": declared_format,
+            **about_sample,
         },
     )
 
@@ -79,6 +85,15 @@ def check_size(size: int) -> None:
         )
     if size == 0:
         raise EmptyArtifact("The file has no bytes. Save the model again and upload that file.")
+
+
+def _saved_sample(sample: File, expected: str) -> dict[str, object]:
+    limit = settings.MAX_SAMPLE_BYTES
+    if sample.size > limit:
+        raise sample_too_large(sample.size, limit)
+    if sample.size == 0:
+        raise EmptyArtifact("The sample has no bytes. Save the table again and upload that file.")
+    return {"sample_digest": artifacts.save(sample), "expected_column": expected}
 
 
 @transaction.atomic

@@ -53,6 +53,17 @@ class UploadSerializer(StrictSerializer):
     )
     description = Text(required=False, allow_blank=True, max_length=10_000)
     tags = Tags(required=False)
+    sample = serializers.FileField(
+        required=False, allow_empty_file=True, help_text="rows to check it with: CSV or Parquet"
+    )
+    expected = Text(
+        required=False, max_length=300, help_text="the sample's column with the right answers"
+    )
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "expected" in asked and "sample" not in asked:
+            raise serializers.ValidationError({"expected": "It names a column of the sample."})
+        return asked
 
 
 class ModelChangesSerializer(StrictSerializer):
@@ -95,6 +106,7 @@ class VersionSerializer(serializers.ModelSerializer):
     parity = Document(help_text="how the compiled graph compares with the original")
     golden_example = Document(source="golden")
     steps = StepSerializer(many=True)
+    profile = Document(help_text="what the sample says of each input")
     scan = Document(help_text="what was found before the file was opened")
     checked_with = Document(help_text="the libraries whose answers were checked")
     aliases = serializers.SerializerMethodField()
@@ -105,7 +117,8 @@ class VersionSerializer(serializers.ModelSerializer):
         fields = [
             "id", "model", "number", "status", "reason_code", "reason", "format", "filename",
             "digest", "size", "runtime", "signature", "estimator", "parity", "golden_example",
-            "steps", "scan", "checked_with", "aliases", "status_url", "created_at", "ready_at",
+            "profile", "steps", "scan", "checked_with", "aliases", "status_url", "created_at",
+            "ready_at",
         ]  # fmt: skip
 
     def get_aliases(self, version: ModelVersion) -> list[str]:

@@ -41,7 +41,8 @@ class UploadView(APIView):
     max_body_bytes = None  # counted as it comes
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        request.upload_handlers.insert(0, UploadLimit(request, settings.MAX_ARTIFACT_BYTES))
+        limit = UploadLimit(request, settings.MAX_ARTIFACT_BYTES, sample=settings.MAX_SAMPLE_BYTES)
+        request.upload_handlers.insert(0, limit)
         return super().initialize_request(request, *args, **kwargs)
 
     @extend_schema(

@@ -11,9 +11,10 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
+import orjson
 
 from registry.rows import Block, Rows
-from registry.runner import frames, inspector, predictors, scan_report
+from registry.runner import frames, inspector, predictors, read_table, scan_report
 from registry.runner.exchange import Request
 from registry.runner.refusals import Refused
 
@@ -22,19 +23,25 @@ MAX_BATCH_ROWS = 8192
 
 
 class Inspection:
-    """Answers "scan": a report; and "inspect": another, and the compiled graphs back to back."""
+    """Answers "scan" (a report), "inspect" (another, and the compiled graphs back to back) and
+    "read_table" (its columns, as JSON in the body)."""
 
     def answer(self, requests: list[Request]) -> None:
+        acts = {"scan": self._scan, "read_table": self._read_table}
         for request in requests:
             try:
-                act = self._scan if request.header.get("op") == "scan" else self._inspect
-                act(request)
+                acts.get(request.header.get("op"), self._inspect)(request)
             except BaseException as error:
                 refuse(request, error)
 
     def _scan(self, request: Request) -> None:
         with _artifact(request) as file:
             request.reply({"report": scan_report.scan_artifact(file)})
+
+    def _read_table(self, request: Request) -> None:
+        with _artifact(request) as file:
+            table = read_table.read_table(file)
+        request.reply({}, [orjson.dumps(table)])
 
     def _inspect(self, request: Request) -> None:
         with _artifact(request) as file:

@@ -15,6 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from registry.plain_text import MAX_VALUES
+from registry.reports import Unusable, scan_report
 from registry.rows import Rows
 from registry.runner import frames
 from registry.sandbox import (
@@ -27,7 +28,6 @@ from registry.sandbox import (
     NotLoaded,
     Runner,
     RunnerUnavailable,
-    _scan_report,
 )
 from tests.registry.waiting import eventually
 
@@ -140,14 +140,14 @@ def a_scan(**changes):
     ],
 )
 def test_a_scan_of_another_shape_is_refused(report):
-    with pytest.raises(BadReply):
-        _scan_report(report)
+    with pytest.raises(Unusable):
+        scan_report(report)
 
 
 def test_a_scan_is_cut_to_what_was_promised():
     finding = {"severity": "unknown", "what": "a\x00", "at": 1, "detail": "b\u202e", "more": 1}
 
-    assert _scan_report(a_scan(findings=[finding], more=[1])) == {
+    assert scan_report(a_scan(findings=[finding], more=[1])) == {
         "format": "sklearn",
         "imports": ["a.b"],
         "findings": [{"severity": "unknown", "what": "a", "at": 1, "detail": "b"}],

@@ -131,7 +131,7 @@ def test_a_large_file_is_refused_while_it_comes(alice, client_of):
     assert not RegisteredModel.objects.exists()
 
 
-@override_settings(MAX_ARTIFACT_BYTES=10)
+@override_settings(MAX_ARTIFACT_BYTES=10, MAX_SAMPLE_BYTES=0)
 def test_a_body_that_says_it_is_too_long_is_not_read(alice, client_of):
     response = client_of(alice).post(
         URL,

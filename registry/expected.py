@@ -1,0 +1,101 @@
+"""Whether a model gives the answers its uploader expects. Arithmetic only.
+
+The one way to catch a model that loads without a word and answers differently, as some of
+scikit-learn 1.2 and 1.3 do under a newer release.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import isclose
+from typing import Any
+
+import numpy as np
+
+from registry.plain_text import clean
+
+RELATIVE = 1e-6
+ABSOLUTE = 1e-9  # beside zero
+SHOWN = 5
+TRUTHS = {"true": 1, "false": 0}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`differences`: the first few, each {"row" (1 is the first), "expected", "got"}."""
+
+    rows: int
+    differing: int
+    differences: tuple[dict[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "differences": list(self.differences)}
+
+    def told(self, column: str) -> str:
+        shown = "; ".join(
+            f"row {one['row']}: expected {one['expected']}, got {one['got']}"
+            for one in self.differences
+        )
+        more = ", …" if self.differing > len(self.differences) else ""
+        return (
+            f"{self.differing} of {self.rows} answers are not what the sample's column {column} "
+            f"expects ({shown}{more})."
+        )
+
+
+def compare(expected: Sequence[Sequence[Any]], answers: Any) -> Comparison:
+    """Compare the expected columns, one an output, with the answers of predict.
+
+    Labels must be equal, numbers to RELATIVE. A row without any expected answer is not compared.
+    """
+    given = _by_row(answers)
+    rows = differing = 0
+    shown: list[dict[str, Any]] = []
+    for number, (wanted, got) in enumerate(zip(zip(*expected, strict=True), given, strict=True), 1):
+        if all(one is None for one in wanted):
+            continue
+        rows += 1
+        if not all(map(_same, wanted, got)):
+            differing += 1
+            if len(shown) < SHOWN:
+                shown.append({"row": number, "expected": _shown(wanted), "got": _shown(got)})
+    return Comparison(rows, differing, tuple(shown))
+
+
+def _by_row(answers: Any) -> list[list[Any]]:
+    """Each row's answers, one an output."""
+    plain = answers.tolist() if isinstance(answers, np.ndarray) else list(answers)
+    return [row if isinstance(row, list) else [row] for row in plain]
+
+
+def _same(expected: Any, got: Any) -> bool:
+    if isinstance(got, float) and got != got:
+        got = None
+    if expected is None or got is None:
+        return expected is got
+    if isinstance(got, str):
+        return clean(_text(expected)) == got
+    number = _number(expected)
+    if number is None:
+        return False
+    if isinstance(got, float):
+        return isclose(number, got, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    return number == got
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _number(value: Any) -> float | None:
+    if not isinstance(value, str):
+        return value
+    try:
+        # An integer exactly: a label may be larger than a float can tell apart.
+        return int(value) if value.strip().lstrip("-+").isdecimal() else float(value)
+    except ValueError:
+        return TRUTHS.get(value.strip().lower())
+
+
+def _shown(values: Sequence[Any]) -> Any:
+    plain = [clean(value) if isinstance(value, str) else value for value in values]
+    return plain[0] if len(plain) == 1 else plain

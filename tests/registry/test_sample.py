@@ -1,0 +1,191 @@
+"""A sample table at upload: read in a child, described, and answered as expected."""
+
+import pytest
+from django.core.files.base import ContentFile
+from django.test import override_settings
+from django.utils.timezone import now
+from sklearn.kernel_approximation import AdditiveChi2Sampler
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+
+from registry import admission
+from registry.models import ModelVersion, RegisteredModel
+from registry.uploads import upload_version
+from tests.artifacts import fitted_mixed, people
+from tests.factories import IRIS_COLUMNS, dumped, iris_pipeline, uploaded_file
+from tests.registry.test_upload import upload
+
+IRIS = ",".join(IRIS_COLUMNS)
+FLOWERS = f"""{IRIS},species
+5.1,3.5,1.4,0.2,setosa
+6.2,2.9,4.3,1.3,versicolor
+7.2,3,5.8,1.6,virginica
+"""
+
+
+@pytest.fixture
+def admit(alice, organization):
+    """Upload `model` with a sample and take it through real admission."""
+
+    def admit(model, sample, expected=""):
+        sample = sample.encode() if isinstance(sample, str) else sample
+        version = upload_version(
+            organization=organization,
+            by=alice,
+            name="model",
+            file=ContentFile(dumped(model), name="model.joblib"),
+            sample=ContentFile(sample, name="sample.csv"),
+            expected=expected,
+            at=now(),
+        )
+        admission.admit(version.pk, at=now())
+        version.refresh_from_db()
+        return version
+
+    return admit
+
+
+def test_it_works(admit):
+    version = admit(iris_pipeline(), FLOWERS, "species")
+
+    assert version.status == "ready", version.reason
+    assert version.expected_column == "species"
+    assert version.profile["rows"] == version.profile["of_rows"] == 3
+    assert version.profile["expected"] == {
+        "column": "species",
+        "rows": 3,
+        "differing": 0,
+        "differences": [],
+    }
+    first = version.profile["inputs"][0]
+    assert (first["name"], first["min"], first["max"]) == ("sepal_length", 5.1, 7.2)
+    assert version.parity["rows"] == 403
+    assert version.facts["warnings"] == []
+    column = version.checked_signature.inputs[0]
+    assert column.range == (5.1, 7.2)
+    assert column.examples == (5.1, 6.2, 7.2)
+
+
+def test_answers_that_differ_reject_the_version(admit):
+    version = admit(iris_pipeline(), FLOWERS.replace(",virginica", ",setosa"), "species")
+
+    assert (version.status, version.reason_code) == ("rejected", "answers_differ")
+    assert version.reason == (
+        "1 of 3 answers are not what the sample's column species expects (row 3: expected setosa, "
+        "got virginica). Check that the column holds what this very model predicted."
+    )
+    assert version.profile["expected"]["differing"] == 1
+
+
+def test_numbers_may_differ_by_a_millionth(admit):
+    model = LinearRegression().fit([[0.0], [1.0]], [1000.0, 3000.0])
+
+    assert admit(model, "x0,y\n0.5,2000.001\n", "y").status == "ready"
+    version = admit(model, "x0,y\n0.5,2000.01\n", "y")
+    assert version.reason_code == "answers_differ"
+    assert "row 1: expected 2000.01, got 2000.0" in version.reason
+
+
+@pytest.mark.parametrize(
+    ("sample", "expected", "reason"),
+    [
+        ("a,b\n", "", "The table has no rows below its header."),
+        (b"\x89PNG\xff", "", "The table is neither Parquet nor UTF-8 text (line 1)."),
+        (
+            "sepal_length,petal_width\n1,2\n",
+            "",
+            "The sample lacks the model's columns sepal_width, petal_length; it has sepal_length, "
+            "petal_width.",
+        ),
+        (f"{IRIS}\n1,2,3\n", "", "Row 1 has 3 values, the header names 4 columns."),
+        (
+            f"{IRIS}\n1,2,3,4\n1,2,3,four\n",
+            "",
+            "The sample does not fit the model. Row 2, column petal_width: expected a number,",
+        ),
+        (f"{IRIS}\n1,2,3,\n1,2,,4\n", "", "The sample does not fit the model in 2 places."),
+        (
+            f"{IRIS}\n1,2,3,4\n",
+            "species",
+            "The sample has no column species with the expected answers; it has sepal_length,",
+        ),
+        (
+            f"{IRIS},species\n1,2,3,4,\n",
+            "species",
+            "The sample's column species holds no expected answer at all.",
+        ),
+    ],
+)
+def test_a_sample_that_does_not_fit_rejects_the_version(admit, sample, expected, reason):
+    version = admit(iris_pipeline(), sample, expected)
+
+    assert (version.status, version.reason_code) == ("rejected", "sample_unreadable")
+    assert version.reason.startswith(reason)
+
+
+def test_a_data_frame_of_numbers_and_strings_with_gaps(admit):
+    model = fitted_mixed()
+    table, _ = people()
+    sample = table.head(50).assign(answer=model.predict(table.head(50)))
+
+    version = admit(model, sample.to_csv(), "answer")
+
+    assert version.status == "ready", version.reason
+    age, _, city, job = version.profile["inputs"]
+    assert age["missing"] == round(8 / 50, 6)
+    assert city["missing"] == round(10 / 50, 6)
+    assert sum(one["count"] for one in job["top"]) == 50
+    assert {one["value"] for one in job["top"]} == {"cook", "nurse"}
+
+
+def test_parquet(admit):
+    model = fitted_mixed()
+    table, _ = people()
+    sample = table.head(50).assign(answer=model.predict(table.head(50)))
+
+    version = admit(model, sample.to_parquet(), "answer")
+
+    assert version.status == "ready", version.reason
+    assert version.profile["expected"]["rows"] == 50
+
+
+def test_a_row_that_the_model_fails_on_is_named(admit):
+    model = make_pipeline(AdditiveChi2Sampler(), LinearRegression()).fit([[1.0], [2.0]], [1, 2])
+
+    version = admit(model, "x0\n1\n2\n-3\n4\n")
+
+    assert version.reason_code == "sample_unreadable"
+    assert version.reason.startswith("The model fails on row 3 of the sample: ValueError: Negative")
+
+
+def test_the_web_stores_it_unread(alice, client_of, stored):
+    response = upload(client_of(alice), sample=uploaded_file(b"no table"), expected="y")
+
+    assert response.status_code == 202
+    version = ModelVersion.objects.get()
+    assert version.expected_column == "y"
+    digest = version.sample_digest
+    assert stored(f"artifacts/{digest[:2]}/{digest}")
+
+
+@override_settings(MAX_SAMPLE_BYTES=7)
+def test_a_large_sample_is_refused(alice, client_of):
+    response = upload(client_of(alice), sample=uploaded_file(b"a,b\n1,2\n"))
+
+    assert (response.status_code, response.json()["code"]) == (413, "sample_too_large")
+    assert not RegisteredModel.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"expected": "y"}, "invalid"),
+        ({"sample": uploaded_file(b"")}, "artifact_empty"),
+        ({"sample": "text"}, "invalid"),
+    ],
+)
+def test_wrong_fields_are_named(alice, client_of, fields, code):
+    response = upload(client_of(alice), **fields)
+
+    assert (response.status_code, response.json()["code"]) == (400, code)
+    assert not RegisteredModel.objects.exists()

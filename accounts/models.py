@@ -372,9 +372,12 @@ class APIKey(models.Model):
                 self.save(update_fields=["revoked_at"])
                 generation.bump(self.organization)
 
+    def is_use_due(self, *, at: datetime) -> bool:
+        return self.last_used_at is None or at - self.last_used_at >= LAST_USE_STEP
+
     def mark_used(self, *, at: datetime, ip: str | None = None) -> None:
         """Write the last use, at most once a minute."""
-        if self.last_used_at is None or at - self.last_used_at >= LAST_USE_STEP:
+        if self.is_use_due(at=at):
             # Remembered first: where the write fails, the next minute tries again.
             self.last_used_at, self.last_used_ip = at, ip
             self.save(update_fields=["last_used_at", "last_used_ip"])

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from accounts import gate, limits
 from accounts.access import leave_verdict
+from accounts.limits import Verdict
 from mlplatform.foundation import client_address
 from mlplatform.foundation.errors import StoreUnavailable
 
@@ -57,8 +58,14 @@ class RateLimitHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         verdict = getattr(request, "rate_verdict", None)
-        if verdict is not None:
-            response["RateLimit-Limit"] = str(verdict.limit)
-            response["RateLimit-Remaining"] = str(verdict.remaining)
-            response["RateLimit-Reset"] = str(verdict.resets_in)
+        for name, value in headers_of(verdict) if verdict is not None else ():
+            response[name] = value
         return response
+
+
+def headers_of(verdict: Verdict) -> list[tuple[str, str]]:
+    return [
+        ("RateLimit-Limit", str(verdict.limit)),
+        ("RateLimit-Remaining", str(verdict.remaining)),
+        ("RateLimit-Reset", str(verdict.resets_in)),
+    ]

@@ -61,13 +61,19 @@ def problem(
     **extra: Any,
 ) -> dict[str, Any]:
     """The body of every error answer."""
+    return _body(status, code, title, detail, getattr(request, "id", None), **extra)
+
+
+def _body(
+    status: HTTPStatus, code: str, title: str, detail: str, request_id: str | None, **extra: Any
+) -> dict[str, Any]:
     return {
         "type": "about:blank",
         "title": title,
         "status": int(status),
         "detail": detail,
         "code": code,
-        "request_id": getattr(request, "id", None),
+        "request_id": request_id,
         **{name: value for name, value in extra.items() if value},
     }
 
@@ -99,10 +105,14 @@ def as_problem(exc: Exception) -> Problem | None:
     return exc if isinstance(exc, Problem) else None
 
 
-def _problem_response(exc: Problem, request: Any) -> Response:
-    body = problem(
-        exc.status, exc.code, exc.title, exc.detail, request, errors=exc.errors, **exc.extra
+def problem_body(exc: Problem, request_id: str | None) -> dict[str, Any]:
+    return _body(
+        exc.status, exc.code, exc.title, exc.detail, request_id, errors=exc.errors, **exc.extra
     )
+
+
+def _problem_response(exc: Problem, request: Any) -> Response:
+    body = problem_body(exc, getattr(request, "id", None))
     response = Response(body, status=int(exc.status))
     if exc.retry_after is not None:
         response["Retry-After"] = str(exc.retry_after)

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -34,8 +35,7 @@ class RequestLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
-        given = request.headers.get("X-Request-Id", "")
-        request.id = given if _ACCEPTED_ID.fullmatch(given) else str(uuid7())
+        request.id = request_id_of(request.headers.get("X-Request-Id", ""))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.id)
         ip = client_address.of(request.META)
@@ -45,23 +45,40 @@ class RequestLogMiddleware:
         finally:
             request_facts.end(facts)
         response["X-Request-Id"] = request.id
-        self._log(request, response, (time.perf_counter() - started) * 1000)
+        self._log(request, response, time.perf_counter() - started)
         return response
 
-    def _log(self, request: HttpRequest, response: HttpResponse, milliseconds: float) -> None:
+    def _log(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         # DRF authenticates its own request object and shows the user on ours only then; asking
         # `request.user` here could open a session, so only a user already found is told.
         user = getattr(request, "_cached_user", None) or request.__dict__.get("user")
         user_id = getattr(user, "pk", None) if hasattr(user, "is_anonymous") else None
         match = request.resolver_match
-        logger.info(
-            "request",
-            user_id=str(user_id) if user_id else None,
+        log_request(
+            user_id=user_id,
             endpoint=f"/{match.route}" if match else request.path[:200],
             method=request.method,
-            status_code=response.status_code,
-            response_time_ms=round(milliseconds, 3),
+            status=response.status_code,
+            seconds=seconds,
         )
+
+
+def request_id_of(given: str) -> str:
+    return given if _ACCEPTED_ID.fullmatch(given) else str(uuid7())
+
+
+def log_request(
+    *, user_id: UUID | None, endpoint: str, method: str, status: int, seconds: float
+) -> None:
+    """The one line of a request."""
+    logger.info(
+        "request",
+        user_id=str(user_id) if user_id else None,
+        endpoint=endpoint,
+        method=method,
+        status_code=status,
+        response_time_ms=round(seconds * 1000, 3),
+    )
 
 
 class SecurityHeadersMiddleware:
@@ -69,19 +86,23 @@ class SecurityHeadersMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        self.headers = {
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": settings.X_FRAME_OPTIONS,
-            "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
-            "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
-            "Permissions-Policy": settings.PERMISSIONS_POLICY,
-        }
+        self.headers = security_headers()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         for name, value in self.headers.items():
             response.headers.setdefault(name, value)
         return response
+
+
+def security_headers() -> dict[str, str]:
+    return {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": settings.X_FRAME_OPTIONS,
+        "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+        "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
+        "Permissions-Policy": settings.PERMISSIONS_POLICY,
+    }
 
 
 class BodyLimitMiddleware:

@@ -18,10 +18,12 @@ class JSONRenderer(BaseRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None
     ) -> bytes:
-        if data is None:
-            return b""
-        options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
-        return orjson.dumps(data, option=options, default=str)
+        return b"" if data is None else to_json(data)
+
+
+def to_json(data: Any) -> bytes:
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+    return orjson.dumps(data, option=options, default=str)
 
 
 class JSONParser(BaseParser):

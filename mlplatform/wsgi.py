@@ -2,15 +2,19 @@
 
 import os
 
+import django
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 
 from mlplatform.celery import app
 from mlplatform.checks import refuse_unsafe_start
 from mlplatform.foundation.database import set_deadline
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlplatform.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+
+from mlplatform.handler import Handler  # noqa: E402 (Django's parts need the settings)
+
+application = Handler()
 refuse_unsafe_start()
 
 # A hung store costs a request two seconds at most, a hung broker half of one: what could not be

@@ -23,21 +23,33 @@ def find(
     organization: Organization, model: str, *, version: int | None = None, alias: str = CHAMPION
 ) -> Served:
     """`registry.serving.resolve`, asked of PostgreSQL once a generation. Raises what it raises."""
-    key = (organization.pk, organization.only_models, model, version, alias)
-    with _lock:
-        generation, served = _remembered.get(key, (None, None))
-        if generation == organization.generation:
-            _remembered.move_to_end(key)
-            return served
+    known = recall(organization, model, version=version, alias=alias)
+    if known is not None:
+        return known
     served = resolve(organization=organization, model=model, version=version, alias=alias)
-    _remember(key, organization.generation, served)
+    _remember(
+        (organization.pk, organization.only_models, model, version, alias), organization, served
+    )
     return served
 
 
-def _remember(key: tuple, generation: int, served: Served) -> None:
+def recall(
+    organization: Organization, model: str, *, version: int | None = None, alias: str = CHAMPION
+) -> Served | None:
+    """The same from memory alone; None where it would have to be asked for."""
+    key = (organization.pk, organization.only_models, model, version, alias)
+    with _lock:
+        generation, served = _remembered.get(key, (None, None))
+        if generation != organization.generation:
+            return None
+        _remembered.move_to_end(key)
+        return served
+
+
+def _remember(key: tuple, organization: Organization, served: Served) -> None:
     """The one that was asked for longest ago makes room."""
     with _lock:
-        _remembered[key] = generation, served
+        _remembered[key] = organization.generation, served
         _remembered.move_to_end(key)
         while len(_remembered) > SIZE:
             _remembered.popitem(last=False)

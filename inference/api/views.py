@@ -20,7 +20,7 @@ from accounts.models import APIKey
 from accounts.permissions import CanPredict, CanRead
 from accounts.tenancy import organization_of
 from inference import errors, pipeline
-from inference.api import bodies
+from inference.api import answers, bodies
 from inference.api.serializers import (
     EXAMPLES,
     AnswerSerializer,
@@ -29,10 +29,10 @@ from inference.api.serializers import (
     PredictSerializer,
 )
 from inference.models import Prediction, PredictionQuerySet
-from inference.pipeline import Answer, Caller, Understood
+from inference.pipeline import Caller, Understood
 from registry import routing
 from registry.models import CHAMPION
-from registry.serving import Served, find_model
+from registry.serving import find_model
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 # A request begins anew when its organization has changed since it was authenticated.
@@ -120,9 +120,8 @@ class PredictView(APIView):
 
         answer = pipeline.answer(question, found, caller=_caller(request))
 
-        shown = _one(answer) if asked.is_single else _many(answer)
-        about = _about(question.served, answer)
-        return Response({**shown, **about}, headers={"X-Cache": answer.cache})
+        body = answers.body_of(asked, question, answer)
+        return Response(body, headers={"X-Cache": answer.cache})
 
     def _understood(self, request: Request, model: str) -> tuple[bodies.Asked, Understood]:
         served = routing.find(organization_of(request), model, **_target(request))
@@ -154,30 +153,6 @@ def _target(request: Request) -> dict[str, Any]:
 def _caller(request: Request) -> Caller:
     key_id = request.auth.pk if isinstance(request.auth, APIKey) else None
     return Caller(user_id=request.user.pk, api_key_id=key_id, request_id=request.id)
-
-
-def _one(answer: Answer) -> dict[str, Any]:
-    probabilities = answer.probabilities[0] if answer.probabilities else None
-    return {"prediction": answer.predictions[0], "probabilities": probabilities}
-
-
-def _many(answer: Answer) -> dict[str, Any]:
-    return {
-        "predictions": answer.predictions,
-        "probabilities": answer.probabilities,
-        "cached_rows": answer.cached_rows,
-    }
-
-
-def _about(served: Served, answer: Answer) -> dict[str, Any]:
-    return {
-        "model_id": served.model_id,
-        "model": served.model_name,
-        "model_version": served.version_number,
-        "cached": answer.cached,
-        "prediction_id": answer.prediction_id,
-        "latency_ms": answer.latency_us / 1000,
-    }
 
 
 class NewestFirst(CursorPagination):

@@ -25,6 +25,11 @@ from registry.sandbox import (
 from registry.signature import Signature
 
 TIMED_ROWS = 15
+# Asked first; the rest only if that leaves an upload ready soon.
+FIRST_ROWS = 400
+SECONDS_FOR_ROWS = 0.5
+MOST_EXTRA_ROWS = 2000
+GOLDEN_ROWS = 3
 # With fewer rows answered by the original, a graph's likeness would prove too little.
 LEAST_ROWS = 30
 
@@ -83,16 +88,13 @@ def _load(host: Host, digest: str, file: BinaryIO, fmt: str, signature: Signatur
 
 
 def _answers(
-    host: Host,
-    digest: str,
-    signature: Signature,
-    hints: probe_rows.Hints,
-    extra: Rows | None,
+    host: Host, digest: str, signature: Signature, hints: probe_rows.Hints, extra: Rows | None
 ) -> tuple[Rows, dict[str, Any]]:
     """Probe rows and the original's answer; only those it answers, if it refuses some."""
     deadline = settings.ADMISSION_DEADLINE_SECONDS
-    rows = probe_rows.make_rows(signature, hints)
-    rows = rows.and_then(extra) if extra else rows
+    rows = _as_many_as_quick(host, digest, signature, probe_rows.make_rows(signature, hints))
+    if extra is not None:
+        rows = rows.and_then(extra.first(MOST_EXTRA_ROWS))
     try:
         return rows, host.predict(digest, rows, signature.methods, deadline=deadline)
     except ModelRaised:
@@ -101,19 +103,34 @@ def _answers(
     return rows, host.predict(digest, rows, signature.methods, deadline=deadline)
 
 
+def _as_many_as_quick(host: Host, digest: str, signature: Signature, rows: Rows) -> Rows:
+    """All the rows, or the first of them where the model is slow."""
+    few = rows.first(FIRST_ROWS)
+    started = time.perf_counter()
+    try:
+        host.predict(digest, few, signature.methods, deadline=settings.ADMISSION_DEADLINE_SECONDS)
+    except ModelRaised:
+        pass  # it refuses some of them, which the search for those it takes will find again
+    seconds = time.perf_counter() - started
+    return rows if seconds * rows.count / few.count < SECONDS_FOR_ROWS else few
+
+
 def _those_it_answers(host: Host, digest: str, signature: Signature, rows: Rows) -> Rows:
-    answered = []
-    ends_at = time.monotonic() + settings.ADMISSION_DEADLINE_SECONDS
-    for index in range(rows.count):
-        left = ends_at - time.monotonic()
-        if left <= 0:
-            break
+    """Found by halving: a model refuses a batch for a single row of it."""
+    answered: list[int] = []
+    waiting = [list(range(rows.count))]
+    ends_at = time.monotonic() + settings.ADMISSION_DEADLINE_SECONDS / 2
+    while waiting and (left := ends_at - time.monotonic()) > 0:
+        indexes = waiting.pop()
         try:
-            host.predict(digest, rows.pick([index]), signature.methods, deadline=left)
-            answered.append(index)
+            host.predict(digest, rows.pick(indexes), signature.methods, deadline=left)
+            answered += indexes
         except ModelRaised:
-            pass  # no row for a comparison; what the model says of it is the caller's matter later
-    return rows.pick(answered)
+            # A single row is none for a comparison; what the model says of it is the
+            # caller's matter later.
+            if (half := len(indexes) // 2) > 0:
+                waiting += [indexes[half:], indexes[:half]]
+    return rows.pick(sorted(answered))
 
 
 def _try_graph(
@@ -162,15 +179,20 @@ def _report(found: Parity, seconds: float, graph_seconds: float | None) -> dict[
 
 
 def _golden(signature: Signature, rows: Rows, original: Mapping[str, Any]) -> dict[str, Any]:
-    """The first probe row and the original's answer, to be replayed later."""
-    first = {method: _first(output) for method, output in original.items()}
-    return {"input": probe_rows.as_instances(signature, rows.pick([0]))[0], **first}
+    """A row and the original's answer, and two more of them, to be replayed later."""
+    count = min(GOLDEN_ROWS, rows.count)
+    inputs = probe_rows.as_instances(signature, rows.first(count))
+    examples = [
+        {"input": inputs[at], **{name: _answer(output, at) for name, output in original.items()}}
+        for at in range(count)
+    ]
+    return {**examples[0], "more": examples[1:]}
 
 
-def _first(output: Any) -> Any:
+def _answer(output: Any, at: int) -> Any:
     if isinstance(output, list) and output and isinstance(output[0], np.ndarray):
-        return [_plain(part[0]) for part in output]
-    return _plain(output[0])
+        return [_plain(part[at]) for part in output]
+    return _plain(output[at])
 
 
 def _plain(value: Any) -> Any:

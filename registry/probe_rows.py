@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from registry import parity
 from registry.rows import Block, Rows
 from registry.signature import LARGEST, Input, Signature
 
 Hints = Sequence[Mapping[str, Any]]
 
 
+MOST_ROWS = 2000
 # A wide model gets fewer rows: they travel to a child in one frame.
 MOST_VALUES = 4_000_000
 
 
-def make_rows(signature: Signature, hints: Hints, *, count: int = 400, seed: int = 0) -> Rows:
+def make_rows(signature: Signature, hints: Hints, *, count: int = MOST_ROWS, seed: int = 0) -> Rows:
     """Up to `count` rows across the ranges the model knows.
 
     Numbers are drawn around the hinted centre, at several widths; a third of
@@ -52,6 +54,16 @@ def typical_row(signature: Signature, hints: Hints) -> Rows:
     return Rows(_blocks(signature, columns), 1)
 
 
+def golden_rows(signature: Signature, golden: Mapping[str, Any]) -> Rows:
+    """The inputs of the golden examples, to be asked again; compare with `parity.matches`."""
+    columns = list(zip(*(one["input"] for one in parity.examples(golden)), strict=True))
+    values: list[Block] = [
+        list(known) if column.dtype == "string" else np.array(known, dtype=np.float64)
+        for column, known in zip(signature.inputs, columns, strict=True)
+    ]
+    return Rows(_blocks(signature, values), len(columns[0]))
+
+
 def as_instances(signature: Signature, rows: Rows) -> list[list[Any]]:
     """The rows as plain lists, None where a value is missing: for storing an example."""
     columns: list[list[Any]] = []
@@ -73,6 +85,8 @@ def _numbers(
     center, scale = _finite(hint.get("center"), 0.0), abs(_finite(hint.get("scale"), 1.0)) or 1.0
     widths = random.choice([0.5, 1.0, 2.0, 4.0], count)
     values = center + random.standard_normal(count) * scale * widths
+    if hint.get("positive") is True:
+        values = np.abs(values)
     known = hint.get("values")
     if known:
         chosen = random.random(count) < 0.5

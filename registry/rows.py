@@ -36,3 +36,7 @@ class Rows:
             for block in self.blocks
         ]
         return Rows(blocks, len(indexes))
+
+    def first(self, count: int) -> "Rows":
+        """At most `count` rows."""
+        return self.pick(range(min(count, self.count)))

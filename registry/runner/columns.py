@@ -23,7 +23,7 @@ WRAPPERS = {
 }
 
 # For every feature of a step, the input column it is, or None when it is a mixture.
-Origins = list["Column | None"]
+Origins = list["Column | Shifted | None"]
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Column:
     missing: Any = np.nan  # what stands for "missing" where this column was fitted
     center: float | None = None
     scale: float | None = None
+    fallback: float = 0.0  # what to try where nothing is known
     thresholds: list[float] = field(default_factory=list)
 
     def typical(self, center: float, scale: float) -> None:
@@ -47,6 +48,24 @@ class Column:
     def split_at(self, thresholds: np.ndarray) -> None:
         room = MAX_THRESHOLDS - len(self.thresholds)
         self.thresholds.extend(thresholds[np.isfinite(thresholds)][:room].tolist())
+
+
+@dataclass
+class Shifted:
+    """A column as it is behind a scaler; `back` brings a value into the input's own unit."""
+
+    column: "Column | Shifted"
+    back: Callable[[Any], Any]
+    dtype: str = "float"
+    categories: list[Any] | None = None
+    missing: Any = np.nan
+
+    def typical(self, center: float, scale: float) -> None:
+        spread = abs(self.back(center + scale) - self.back(center)) if scale == scale else np.nan
+        self.column.typical(self.back(center), spread)
+
+    def split_at(self, thresholds: np.ndarray) -> None:
+        self.column.split_at(self.back(np.asarray(thresholds, dtype=float)))
 
 
 def columns_of(estimator: Any, names: list[str]) -> list[Column]:
@@ -175,12 +194,11 @@ def _follow_imputer(imputer: Any, origins: Origins) -> Origins | None:
     for column, value in zip(origins, imputer.statistics_, strict=False):
         if column is not None:
             _note_imputed(column, value, imputer.missing_values)
-    if getattr(imputer, "add_indicator", False):
-        return None
     kept = [not _is_missing(value) for value in imputer.statistics_]
-    if getattr(imputer, "keep_empty_features", False):
-        return origins
-    return [column for column, keep in zip(origins, kept, strict=False) if keep]
+    if not getattr(imputer, "keep_empty_features", False):
+        origins = [column for column, keep in zip(origins, kept, strict=False) if keep]
+    indicator = getattr(imputer, "indicator_", None)
+    return origins + [None] * (0 if indicator is None else len(indicator.features_))
 
 
 def _note_imputed(column: Column, value: Any, missing: Any) -> None:
@@ -199,8 +217,19 @@ def _follow_scaler(step: Any, origins: Origins, *, center: str, scale: str) -> O
             continue
         at = 0.0 if centers is None else centers[index]
         column.typical(at, np.nan if scales is None else scales[index])
-    # Thresholds behind a scaler are not in the input's unit: leave them out.
-    return [None] * len(origins)
+    factors = np.ones(len(origins)) if scales is None else scales
+    return _shifted(origins, factors, np.zeros(len(origins)) if centers is None else centers)
+
+
+def _shifted(origins: Origins, scales: np.ndarray, centers: np.ndarray) -> Origins:
+    return [
+        None if column is None else Shifted(column, partial(_unscaled, scale, center))
+        for column, scale, center in zip(origins, scales, centers, strict=True)
+    ]
+
+
+def _unscaled(scale: float, center: float, value: Any) -> Any:
+    return value * scale + center
 
 
 def _follow_min_max(scaler: Any, origins: Origins) -> Origins:
@@ -208,7 +237,49 @@ def _follow_min_max(scaler: Any, origins: Origins) -> Origins:
         if column is not None:
             low, high = scaler.data_min_[index], scaler.data_max_[index]
             column.typical((low + high) / 2, (high - low) / 4)
-    return [None] * len(origins)
+    return _shifted(origins, 1 / scaler.scale_, -scaler.min_ / scaler.scale_)
+
+
+def _follow_edges(step: Any, origins: Origins, *, edges: str) -> None:
+    """Bins, quantiles, knots: where something changes, for each feature in turn."""
+    table = getattr(step, edges)
+    if isinstance(table, np.ndarray) and table.ndim == 2 and table.shape[1] == len(origins):
+        table = table.T
+    _note_edges(origins, [np.asarray(one, dtype=float) for one in table])
+
+
+def _follow_splines(step: Any, origins: Origins) -> None:
+    _note_edges(origins, [np.asarray(spline.t, dtype=float) for spline in step.bsplines_])
+
+
+def _note_edges(origins: Origins, edges: list[np.ndarray]) -> None:
+    for column, known in zip(origins, edges, strict=True):
+        if column is not None and len(known):
+            column.typical(known.mean(), (known.max() - known.min()) / 4)
+            column.split_at(known)
+
+
+def _follow_curve(step: Any, origins: Origins) -> None:
+    """IsotonicRegression: one input."""
+    _note_edges(origins, [step.X_thresholds_])
+
+
+def _follow_power(step: Any, origins: Origins) -> None:
+    """PowerTransformer: where its own scaler is at -1, 0 and 1."""
+    points = np.array([[-1.0], [0.0], [1.0]]) * np.ones(len(origins))
+    for column, (low, center, high) in zip(origins, step.inverse_transform(points).T, strict=True):
+        if column is not None:
+            column.typical(center, (high - low) / 2)
+
+
+def _follow_binarizer(step: Any, origins: Origins) -> None:
+    if type(step).__name__ != "Binarizer":  # clusters have a threshold of another kind
+        return _follow_parts(step, origins)
+    return _note_edges(origins, [np.array([step.threshold], dtype=float)] * len(origins))
+
+
+def _follow_function(step: Any, origins: Origins) -> Origins | None:
+    return origins if step.func is None else None
 
 
 def _follow_selector(selector: Any, origins: Origins) -> Origins:
@@ -269,7 +340,9 @@ def _follow_parts(step: Any, origins: Origins) -> None:
     parts = getattr(step, "estimators_", None)
     if parts is None:
         parts = getattr(step, "calibrated_classifiers_", None) or [
-            getattr(step, "regressor_", None) or getattr(step, "estimator", None)
+            getattr(step, "regressor_", None)
+            or getattr(step, "estimator_", None)
+            or getattr(step, "estimator", None)
         ]
     subsets = getattr(step, "estimators_features_", None)
     for index, part in enumerate(np.ravel(np.asarray(parts, dtype=object))):
@@ -292,6 +365,11 @@ FOLLOWERS: list[tuple[Callable, str]] = [
     (_robust_scaler, "center_"),
     (_follow_selector, "get_support"),
     (partial(_follow_mean, mean="mean_"), "components_"),
+    (partial(_follow_edges, edges="bin_edges_"), "bin_edges_"),
+    (partial(_follow_edges, edges="quantiles_"), "quantiles_"),
+    (_follow_splines, "bsplines_"),
+    (_follow_power, "lambdas_"),
+    (_follow_curve, "X_thresholds_"),
     (_scaler, "scale_"),
     (_follow_tree, "tree_"),
     (_follow_histogram_trees, "_predictors"),
@@ -301,4 +379,11 @@ FOLLOWERS: list[tuple[Callable, str]] = [
     (partial(_follow_data, rows="X_train_"), "X_train_"),
     (partial(_follow_data, rows="means_"), "means_"),
     (_follow_bayes, "theta_"),
+    (partial(_follow_data, rows="centroids_"), "centroids_"),
+    (partial(_follow_data, rows="X_fit_"), "X_fit_"),
+    (partial(_follow_data, rows="subcluster_centers_"), "subcluster_centers_"),
+    (partial(_follow_mean, mean="location_"), "location_"),
+    (partial(_follow_mean, mean="_x_mean"), "_x_mean"),
+    (_follow_binarizer, "threshold"),
+    (_follow_function, "func"),
 ]

@@ -101,8 +101,8 @@ def _plain_many(value: Any, depth: int) -> Any:
     if isinstance(value, dict):
         items = list(value.items())[:MAX_ITEMS]
         return {clean(str(key)): plain(one, depth=depth + 1) for key, one in items}
-    name = value.__name__ if isinstance(value, type) or callable(value) else type(value).__name__
-    return clean(str(getattr(value, "__name__", name)))
+    # A kernel can be called and has no name of its own.
+    return clean(str(getattr(value, "__name__", type(value).__name__)))
 
 
 def _step_name(step: Any) -> str:

@@ -1,18 +1,50 @@
 """What rows to try a model with: typical values, spreads, split points, categories."""
 
+import time
 from typing import Any
 
 import numpy as np
 
 from registry.runner.columns import Column
-from registry.runner.signature_reader import plain_labels
+from registry.runner.signature_reader import Reading, plain_labels, takes_values, typical_values
 
 MAX_SPLITS = 64
+SECONDS_TO_TRY = 1.0
 
 
-def hints_of(columns: list[Column], inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def hints_of(reading: Reading) -> list[dict[str, Any]]:
     """One hint an input (of the signature); every number finite."""
-    return [_hint(column, one["unseen"]) for column, one in zip(columns, inputs, strict=True)]
+    hints = [
+        _hint(column, one["unseen"])
+        for column, one in zip(reading.columns, reading.signature["inputs"], strict=True)
+    ]
+    for index in _positive(reading, hints):
+        hints[index]["positive"] = True
+    return hints
+
+
+def _positive(reading: Reading, hints: list[dict[str, Any]]) -> list[int]:
+    """The inputs in which the model refuses what is below zero: it takes a root, or counts."""
+    typical = typical_values(reading.columns)
+    numeric = [index for index, hint in enumerate(hints) if "splits" in hint]
+    if takes_values(reading, _lowered(typical, hints, numeric)):
+        return []
+    until = time.monotonic() + SECONDS_TO_TRY
+    found = []
+    for index in numeric:
+        if time.monotonic() > until:
+            break
+        if not takes_values(reading, _lowered(typical, hints, [index])):
+            found.append(index)
+    return found
+
+
+def _lowered(typical: list[Any], hints: list[dict[str, Any]], which: list[int]) -> list[Any]:
+    """A row far below zero in these inputs."""
+    values = list(typical)
+    for index in which:
+        values[index] = -abs(hints[index]["center"]) - 3 * abs(hints[index]["scale"])
+    return values
 
 
 def _hint(column: Column, unseen: str) -> dict[str, Any]:

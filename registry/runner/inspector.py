@@ -44,6 +44,6 @@ def inspect(file: BinaryIO, *, fmt: str) -> tuple[dict[str, Any], list[bytes]]:
         "not_compiled": compiled.reason,
         "seconds": {"signature": times[2] - times[1], "compiled": perf_counter() - times[2]},
         # Last: of a report that is too long only these are cut off.
-        "hints": hints_of(reading.columns, reading.signature["inputs"]),
+        "hints": hints_of(reading),
     }
     return report, compiled.graphs

@@ -76,16 +76,20 @@ def _typical_value(column: Column) -> Any:
         return 0.0
     if column.center is not None:
         return column.center
-    return float(np.median(column.thresholds)) if column.thresholds else 0.0
+    return float(np.median(column.thresholds)) if column.thresholds else column.fallback
 
 
 def _working_draft(estimator: Any) -> Reading:
     """The first draft on which the estimator answers a typical row."""
     problem: Exception | None = None
+    second_best: Reading | None = None
     for reading in _drafts(estimator):
         try:
-            _answer(reading, typical_values(reading.columns), "predict")
-            return reading
+            answer = np.asarray(_answer(reading, typical_values(reading.columns), "predict"))
+            if answer.dtype.kind != "f" or np.isfinite(answer).all():
+                return reading
+            # Not a number: out of the range it knows, perhaps.
+            second_best = second_best or reading
         except NotFittedError:
             raise Refused(
                 "not_fitted", "The model has not been fitted. Call fit, then save it."
@@ -94,6 +98,8 @@ def _working_draft(estimator: Any) -> Reading:
             raise
         except Exception as error:
             problem = problem or error
+    if second_best is not None:
+        return second_best
     said = clean(f"{type(problem).__name__}: {problem}")
     raise Refused("predict_failed", f"The model cannot predict even a typical row: {said}")
 
@@ -108,12 +114,22 @@ def _drafts(estimator: Any) -> Any:
             yield _draft(estimator, _made_up(width), named=False)
         return
     yield _draft(estimator, names, named=named)
+    # A logarithm of zero is none: some models take only numbers above it.
+    yield _draft(estimator, names, named=named, fallback=1.0)
     yield _draft(estimator, names, named=named, dtype="string")
 
 
-def _draft(estimator: Any, names: list[str], *, named: bool, dtype: str | None = None) -> Reading:
+def _draft(
+    estimator: Any,
+    names: list[str],
+    *,
+    named: bool,
+    dtype: str | None = None,
+    fallback: float = 0.0,
+) -> Reading:
     columns = columns_of(estimator, names)
     for column in columns:
+        column.fallback = fallback
         if dtype and column.center is None and not column.thresholds:
             column.dtype = dtype
     inputs = [_draft_input(column) for column in columns]
@@ -190,6 +206,9 @@ def _classes(reading: Reading, probabilities: Any) -> list[list[Any]]:
     known = _attribute(reading.predictor.estimator, "classes_")
     many = isinstance(probabilities, list)
     tables = probabilities if many else [probabilities]
+    if known is None or (isinstance(known, list) and not many):
+        # A mixture's components, a chain's outputs: numbered, in the order of the columns.
+        known = np.arange(probabilities.shape[1])
     labels = list(known) if many else [known]
     widths = [table.shape[1] for table in tables]
     if [len(one) for one in labels] != widths:
@@ -214,7 +233,7 @@ def _try_inputs(reading: Reading) -> None:
     typical = typical_values(reading.columns)
     inputs = reading.signature["inputs"]
     until = time.monotonic() + SECONDS_TO_TRY
-    all_nullable = _answers(reading, [None] * len(typical))
+    all_nullable = takes_values(reading, [None] * len(typical))
     for index, column in enumerate(reading.columns):
         if time.monotonic() > until:
             return
@@ -228,10 +247,11 @@ def _try_inputs(reading: Reading) -> None:
 def _takes(reading: Reading, typical: list[Any], index: int, value: Any) -> bool:
     values = list(typical)
     values[index] = value
-    return _answers(reading, values)
+    return takes_values(reading, values)
 
 
-def _answers(reading: Reading, values: list[Any]) -> bool:
+def takes_values(reading: Reading, values: list[Any]) -> bool:
+    """Whether the model answers this row, and with a number where it answers numbers."""
     known = [
         np.nan if value is None and column.dtype != "string" else value
         for value, column in zip(values, reading.columns, strict=True)

@@ -56,7 +56,7 @@ def test_it_works(alice, organization, stored):
         ["setosa", "versicolor", "virginica"]
     ]
     assert version.parity["labels_equal"] == 1.0
-    assert version.parity["rows"] == 400
+    assert version.parity["rows"] == 2000
     assert version.parity["speedup"] > 1
     assert version.golden["predict"] in ("setosa", "versicolor", "virginica")
     assert version.facts["final"] == "LogisticRegression"

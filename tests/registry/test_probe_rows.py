@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from registry.probe_rows import as_instances, make_rows, typical_row
+from registry.probe_rows import as_instances, golden_rows, make_rows, typical_row
 from registry.signature import Signature
 
 SIGNATURE = Signature.from_json(
@@ -47,8 +47,32 @@ def test_hints_from_a_hostile_child_do_no_harm():
     free = replace(SIGNATURE.inputs[1], categories=None, unseen="ok")
     signature = replace(SIGNATURE, inputs=(SIGNATURE.inputs[0], free, SIGNATURE.inputs[2]))
 
-    assert make_rows(signature, forged).count == 400
+    assert make_rows(signature, forged).count == 2000
 
 
 def test_a_typical_row_is_complete():
     assert as_instances(SIGNATURE, typical_row(SIGNATURE, HINTS)) == [[40.0, "Bern", 170.0]]
+
+
+def test_a_model_of_positive_numbers_gets_no_others():
+    heights = make_rows(SIGNATURE, [{}, {}, {"center": 0, "positive": True}]).blocks[2]
+
+    assert heights.min() > 0
+
+
+def test_golden_rows_are_the_inputs_of_the_examples():
+    golden = {"input": [None, "Bern", 170.0], "more": [{"input": [40.0, "Köln", 150.5]}]}
+
+    assert as_instances(SIGNATURE, golden_rows(SIGNATURE, golden)) == [
+        [None, "Bern", 170.0],
+        [40.0, "Köln", 150.5],
+    ]
+
+
+def test_rows_are_joined_and_cut():
+    rows = make_rows(SIGNATURE, HINTS, count=50)
+
+    both = rows.first(2).and_then(rows.first(1))
+
+    assert (both.count, len(both.blocks[1])) == (3, 3)
+    assert as_instances(SIGNATURE, both)[2] == as_instances(SIGNATURE, rows)[0]

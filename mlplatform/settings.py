@@ -199,6 +199,12 @@ RUNNER_SOCKET = env.str("RUNNER_SOCKET", default="") or str(DATA_DIR / "runner.s
 MAX_ARTIFACT_BYTES = env.int("MAX_ARTIFACT_BYTES", default=500 * 2**20)
 MAX_SAMPLE_BYTES = env.int("MAX_SAMPLE_BYTES", default=10 * 2**20)
 ADMISSION_DEADLINE_SECONDS = env.float("ADMISSION_DEADLINE_SECONDS", default=60.0)
+# What becomes of a file with a finding that no rule of an operator names, by its severity.
+_verdict = validate.OneOf(["open", "quarantine", "reject"])
+SCAN_POLICY = {
+    "dangerous": env.str("SCAN_DANGEROUS", default="reject", validate=_verdict),
+    "unknown": env.str("SCAN_UNKNOWN", default="open", validate=_verdict),
+}
 PREDICT_DEADLINE_SECONDS = env.float("PREDICT_DEADLINE_SECONDS", default=10.0)
 LOAD_DEADLINE_SECONDS = env.float("LOAD_DEADLINE_SECONDS", default=20.0)
 MAX_PREDICT_BYTES = env.int("MAX_PREDICT_BYTES", default=16 * 2**20)

@@ -6,7 +6,9 @@ compared two of them ourselves.
 """
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -16,16 +18,16 @@ from django.conf import settings
 from django.db import DataError, transaction
 
 from accounts import audit
-from registry import artifacts, promotion
+from registry import artifacts, promotion, scan_policy
 from registry.errors import ClaimLost, RegistryProblem
 from registry.formats import disagreement
 from registry.heartbeat import beating
 from registry.judging import Verdict, judge
-from registry.models import CHAMPION, ModelVersion, RegisteredModel
+from registry.models import CHAMPION, ImportRule, ModelVersion, RegisteredModel
 from registry.sample_check import check_sample
 from registry.sandbox import Inspection, Runner, RunnerUnavailable, SandboxError
 from registry.signature import InvalidSignature, Signature
-from registry.steps import Steps
+from registry.steps import OPENING, Steps
 
 logger = structlog.get_logger(__name__)
 
@@ -33,6 +35,23 @@ GAVE_UP = (
     "The model was tried three times and each time its worker died. It may need more memory "
     "than a worker has."
 )
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a version is opened for use with."""
+
+    signature: Signature
+    facts: dict[str, Any]
+    verdict: Verdict
+
+
+class Stopped(Exception):
+    """Admission goes no further: the version is rejected, or an operator decides about it."""
+
+    def __init__(self, code: str, reason: str, *, verdict: str = scan_policy.REJECT) -> None:
+        super().__init__(reason)
+        self.code, self.reason, self.verdict = code, reason, verdict
 
 
 def admit(version_id: UUID, *, at: datetime) -> None:
@@ -56,16 +75,30 @@ def _try(version: ModelVersion, steps: Steps, *, at: datetime) -> None:
         return
     try:
         steps.restart()
-        _admit(version, Runner(settings.RUNNER_SOCKET), steps, at=at)
+        with _faults_of_the_file(version):
+            _admit(version, Runner(settings.RUNNER_SOCKET), steps, at=at)
     except RunnerUnavailable as error:
         _wait(version, steps, code=error.code, reason=error.reason)
-    except SandboxError as error:
-        _reject(version, steps, code=error.code, reason=error.reason)
     except RegistryProblem as error:
         _wait(version, steps, code=error.code, reason=error.detail)
+    except Stopped as stop:
+        if stop.verdict == scan_policy.QUARANTINE:
+            _quarantine(version, steps, code=stop.code, reason=stop.reason)
+        else:
+            _reject(version, steps, code=stop.code, reason=stop.reason)
+
+
+@contextmanager
+def _faults_of_the_file(version: ModelVersion) -> Iterator[None]:
+    """What goes wrong through the file, and not through the platform, is raised as Stopped."""
+    try:
+        yield
+    except RunnerUnavailable:
+        raise
+    except SandboxError as error:
+        raise Stopped(error.code, error.reason) from error
     except InvalidSignature as error:
-        reason = f"The model's description is unusable: {error}."
-        _reject(version, steps, code="bad_reply", reason=reason)
+        raise Stopped("bad_reply", f"The model's description is unusable: {error}.") from error
     except (
         ArithmeticError,
         AttributeError,
@@ -74,40 +107,73 @@ def _try(version: ModelVersion, steps: Steps, *, at: datetime) -> None:
         RecursionError,
         TypeError,
         ValueError,
-    ):
+    ) as error:
         # What the child reported has a shape that nothing of ours expected.
         logger.exception("unusable report", version_id=str(version.pk))
-        reason = "The model's description is unusable."
-        _reject(version, steps, code="bad_reply", reason=reason)
+        raise Stopped("bad_reply", "The model's description is unusable.") from error
 
 
 def _admit(version: ModelVersion, runner: Runner, steps: Steps, *, at: datetime) -> None:
     started = time.perf_counter()
     version.checked_with = runner.status().get("libraries", {})
+    twin = _twin_of(version)
     with ExitStack() as stack:
         with steps.run("scanned") as step:
             artifact = stack.enter_context(artifacts.open_artifact(version.digest))
-            version.recognize(runner.scan(artifact.fileno(), deadline=_deadline()))
-            step["note"] = disagreement(version.declared_format, version.format)
-        inspection, signature = _opened(version, runner, artifact, steps)
-        with steps.run("verified") as step:
-            sample = check_sample(runner, version, artifact, inspection, signature)
-            signature = sample.signature
-            verdict = judge(runner, version, artifact, inspection, signature, extra=sample.rows)
-            step["note"] = verdict.parity.get("reason") or "the graph answers as the original does"
-    estimator = inspection.report.get("estimator", {})
-    told = [
-        disagreement(version.declared_format, version.format),
-        *estimator.get("warnings", []),
-        *sample.warnings,
-    ]
-    facts = {
+            if twin:
+                step["note"] = f"as found in {twin}, which has the same bytes"
+                version.adopt(twin)
+            else:
+                version.recognize(runner.scan(artifact.fileno(), deadline=_deadline()))
+                step["note"] = disagreement(version.declared_format, version.format)
+            _judge_scan(version, version.scan)
+        found = _found_in(twin, steps) if twin else _find(version, runner, artifact, steps)
+    seconds = round(time.perf_counter() - started, 3)
+    _open_for_use(version, found, seconds=seconds, at=at)
+
+
+def _twin_of(version: ModelVersion) -> ModelVersion | None:
+    """A version whose findings hold for this one: the same bytes uploaded twice are opened once.
+
+    Two at once are both opened: nobody waits for another's worker.
+    """
+    twin = ModelVersion.objects.twins_of(version).first()
+    if twin and twin.graph_digest and not artifacts.is_stored(twin.graph_digest):
+        return None  # whoever restores the storage uploads again
+    return twin
+
+
+def _found_in(twin: ModelVersion, steps: Steps) -> Found:
+    verdict = Verdict(twin.graph_digest, twin.parity, twin.golden)
+    steps.skip(OPENING, note=f"as found in {twin}, which has the same bytes")
+    return Found(twin.checked_signature, twin.facts, verdict)
+
+
+def _find(version: ModelVersion, runner: Runner, artifact: BinaryIO, steps: Steps) -> Found:
+    inspection, signature = _opened(version, runner, artifact, steps)
+    with steps.run("sample") as step:
+        sample = check_sample(runner, version, artifact, inspection, signature)
+        if not version.sample_digest:
+            step.update(state="skipped", note="no sample was uploaded beside the model")
+    signature = sample.signature
+    with steps.run("verified") as step:
+        verdict = judge(runner, version, artifact, inspection, signature, extra=sample.rows)
+        step["note"] = verdict.parity.get("reason") or "the graph answers as the original does"
+    return Found(signature, _facts(version, inspection.report, sample.warnings), verdict)
+
+
+def _facts(
+    version: ModelVersion, report: dict[str, Any], warnings: Iterable[str]
+) -> dict[str, Any]:
+    """What the version's page tells: the child's word, and what we have to say of it."""
+    estimator = report.get("estimator", {})
+    ours = disagreement(version.declared_format, version.format)
+    told = [ours, *estimator.get("warnings", []), *warnings]
+    return {
         **estimator,
         "warnings": [warning for warning in told if warning],
-        "imports": inspection.report.get("scan", {}).get("imports", []),
-        "admission_seconds": round(time.perf_counter() - started, 3),
+        "imports": report["scan"]["imports"],
     }
-    _open_for_use(version, signature, facts, verdict, at=at)
 
 
 def _opened(
@@ -117,6 +183,8 @@ def _opened(
     with steps.run("opened"):
         inspection = runner.inspect(artifact.fileno(), fmt=version.format, deadline=_deadline())
         report = inspection.report
+        # What a file hides from the scanner shows when it is opened. A claim, but against itself.
+        _judge_scan(version, {"imports": report["scan"]["imports"]})
     with steps.run("signature"):
         signature = Signature.from_json({**report["signature"], "methods": report["methods"]})
     told = report["seconds"]
@@ -127,32 +195,33 @@ def _opened(
     return inspection, signature
 
 
+def _judge_scan(version: ModelVersion, scan: dict[str, Any]) -> None:
+    """Raises Stopped. What an operator has released is not quarantined again, but may be denied."""
+    decision = scan_policy.decide(scan, ImportRule.objects.all(), settings.SCAN_POLICY)
+    is_released = decision.verdict == scan_policy.QUARANTINE and version.released_at
+    if decision.verdict != scan_policy.OPEN and not is_released:
+        raise Stopped(decision.code, decision.reason, verdict=decision.verdict)
+
+
 def _deadline() -> float:
     return settings.ADMISSION_DEADLINE_SECONDS
 
 
 @transaction.atomic
-def _open_for_use(
-    version: ModelVersion,
-    signature: Signature,
-    facts: dict[str, Any],
-    verdict: Verdict,
-    *,
-    at: datetime,
-) -> None:
+def _open_for_use(version: ModelVersion, found: Found, *, seconds: float, at: datetime) -> None:
     """READY; the first ready version of a model answers at once, later ones wait for a promote."""
     # Lock the model's row: a promote at this very moment must not be overridden.
-    RegisteredModel.objects.select_for_update().get(pk=version.model_id)
+    model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
     version.mark_ready(
-        signature=signature,
-        facts=facts,
-        graph_digest=verdict.graph_digest,
-        parity=verdict.parity,
-        golden=verdict.golden,
+        signature=found.signature,
+        facts={**found.facts, "admission_seconds": seconds},
+        graph_digest=found.verdict.graph_digest,
+        parity=found.verdict.parity,
+        golden=found.verdict.golden,
         at=at,
     )
     _record("version.ready", version)
-    if not version.model.aliases.filter(name=CHAMPION).exists():
+    if model.deleted_at is None and not model.aliases.filter(name=CHAMPION).exists():
         promotion.point(version, alias=CHAMPION, at=at)
 
 
@@ -161,6 +230,13 @@ def _reject(version: ModelVersion, steps: Steps, *, code: str, reason: str) -> N
     steps.stop("failed", note=reason)
     version.reject(code=code, reason=reason)
     _record("version.rejected", version, code=code, reason=reason)
+
+
+@transaction.atomic
+def _quarantine(version: ModelVersion, steps: Steps, *, code: str, reason: str) -> None:
+    steps.stop("waiting", note=reason)
+    version.quarantine(code=code, reason=reason)
+    _record("version.quarantined", version, code=code, reason=reason)
 
 
 def _wait(version: ModelVersion, steps: Steps, *, code: str, reason: str) -> None:

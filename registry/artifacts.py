@@ -44,6 +44,10 @@ def save_bytes(content: bytes) -> str:
     return save(ContentFile(content))
 
 
+def is_stored(digest: str) -> bool:
+    return default_storage.exists(name_of(digest))
+
+
 def _save_whole(file: File, name: str) -> None:
     """A file with a digest for a name is complete: it appears in one step or not at all."""
     if _local_path(name) is None:  # an S3 PUT is one step

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from accounts.models import Organization
 from mlplatform.foundation.uuid7 import uuid7
 from registry.errors import ClaimLost
+from registry.import_rules import ImportRule as ImportRule
 from registry.signature import Signature
 
 CHAMPION = "champion"
@@ -137,6 +138,16 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         )
         return claim if count else None
 
+    def twins_of(self, version: "ModelVersion") -> "ModelVersionQuerySet":
+        """Admitted versions of the same bytes, sample and libraries, the newest first.
+
+        Of the same organization only: how long an admission takes would tell everybody else
+        that somebody has this file, and what one tenant's child said may not answer for another.
+        """
+        same = {name: getattr(version, name) for name in ModelVersion.DECIDES}
+        theirs = self.ready().filter(model__organization_id=version.model.organization_id, **same)
+        return theirs.exclude(checked_with={}).select_related("model").order_by("-ready_at")
+
     def renew(self, pk: UUID, *, claim: UUID, at: datetime) -> None:
         """Its worker is alive; nothing happens when it is another's by now."""
         self.filter(pk=pk, claim=claim).update(seen_at=at)
@@ -163,6 +174,8 @@ class ModelVersion(models.Model):
     # enough for some lost beats, and for clocks of two machines that differ a little.
     LEASE = timedelta(seconds=30)
     MAX_ATTEMPTS = 3
+    # What an admission depends on.
+    DECIDES = ("digest", "sample_digest", "expected_column", "declared_format", "checked_with")
     # What lists leave out: a signature of a thousand columns is a thousand lines.
     LARGE = ("signature", "facts", "golden", "scan", "profile")
 
@@ -184,6 +197,9 @@ class ModelVersion(models.Model):
     scan = models.JSONField(default=dict, blank=True, help_text="what was told before opening it")
     reason_code = models.CharField(max_length=50, blank=True)
     reason = models.TextField(blank=True, help_text="why it was rejected, or what it waits for")
+    released_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="from quarantine, by an operator"
+    )
     signature = models.JSONField(null=True, blank=True)
     facts = models.JSONField(default=dict, blank=True)
     runtime = models.CharField(max_length=20, choices=Runtime, blank=True)
@@ -279,6 +295,11 @@ class ModelVersion(models.Model):
         self.scan = scan
         self._write("format", "scan", claim=self.claim)
 
+    def adopt(self, twin: "ModelVersion") -> None:
+        """What was found in the same bytes and sample holds here as well. Raises ClaimLost."""
+        self.format, self.scan, self.profile = twin.format, twin.scan, twin.profile
+        self._write("format", "scan", "profile", claim=self.claim)
+
     def write_steps(self) -> None:
         """How far admission is. Raises ClaimLost."""
         self._write("steps", claim=self.claim)
@@ -294,6 +315,20 @@ class ModelVersion(models.Model):
         self.reason_code, self.reason = code, reason
         self.facts = facts or {}
         self._end("facts")
+
+    def quarantine(self, *, code: str, reason: str) -> None:
+        """Nothing opens it until an operator releases it. Raises ClaimLost."""
+        self.status = self.Status.QUARANTINED
+        self.reason_code, self.reason = code, reason
+        self._end()
+
+    def release(self, *, at: datetime) -> None:
+        """Out of quarantine and back to the queue. Raises ClaimLost."""
+        self.status = self.Status.PENDING
+        self.attempts = 0
+        self.released_at = at
+        self.reason_code = self.reason = ""
+        self._end("attempts", "released_at")
 
     def wait(self, *, code: str, reason: str) -> None:
         """Back to the queue through no fault of the file; the sweeper tries again.

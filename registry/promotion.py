@@ -19,10 +19,15 @@ def promote(version: ModelVersion, *, alias: str, by: User, at: datetime) -> Ali
     RegisteredModel.objects.select_for_update().get(pk=version.model_id)
     if not version.is_serving:
         raise VersionNotReady(
-            f"Version {version.number} is {version.status}; only a ready version can answer."
+            f"Version {version.number} is {_state(version)}; only a ready version can answer."
             + (f" {version.reason}" if version.reason else "")
         )
     return point(version, alias=alias, by=by, at=at)
+
+
+def _state(version: ModelVersion) -> str:
+    is_held = version.status == ModelVersion.Status.QUARANTINED
+    return "in quarantine" if is_held else version.status
 
 
 @transaction.atomic

@@ -57,7 +57,10 @@ def find_version(model: RegisteredModel, number: int) -> ModelVersion:
 
 
 def _by_number(model: RegisteredModel, number: int) -> ModelVersion:
-    version = find_version(model, number)
+    return _serving(find_version(model, number))
+
+
+def _serving(version: ModelVersion) -> ModelVersion:
     if not version.is_serving:
         raise VersionNotReady(_why_not(version))
     return version
@@ -67,7 +70,7 @@ def _by_alias(model: RegisteredModel, alias: str) -> ModelVersion:
     pointed = model.aliases.filter(name=alias).select_related("version").first()
     if pointed is not None:
         pointed.version.model = model
-        return pointed.version
+        return _serving(pointed.version)
     if alias != CHAMPION:
         raise VersionNotFound(f"{model.name} has no alias {alias[:50]!r}.")
     newest = model.versions.latest_first().first()
@@ -77,6 +80,8 @@ def _by_alias(model: RegisteredModel, alias: str) -> ModelVersion:
 def _why_not(version: ModelVersion) -> str:
     if version.status == ModelVersion.Status.REJECTED:
         return f"Version {version.number} was rejected: {version.reason}"
+    if version.status == ModelVersion.Status.QUARANTINED:
+        return f"Version {version.number} is in quarantine: {version.reason}"
     if version.status == ModelVersion.Status.ARCHIVED:
         return f"Version {version.number} is archived."
     return f"Version {version.number} is still being admitted ({version.status}); ask again soon."

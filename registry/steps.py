@@ -14,7 +14,8 @@ from registry.models import ModelVersion
 
 RECEIVED = "received"
 # In their order; later ones need what earlier ones found.
-NAMES = (RECEIVED, "scanned", "opened", "signature", "compiled", "verified")
+OPENING = ("opened", "signature", "compiled", "sample", "verified")
+NAMES = (RECEIVED, "scanned", *OPENING)
 
 Step = dict[str, Any]
 

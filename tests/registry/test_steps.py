@@ -16,6 +16,8 @@ from registry.sandbox import Runner
 from registry.steps import NAMES
 from tests.factories import make_ready_version, make_version
 
+ADMITTED = {**dict.fromkeys(NAMES, "done"), "sample": "skipped"}
+
 
 def states(version):
     version.refresh_from_db()
@@ -33,7 +35,7 @@ def test_it_works(alice, organization, client_of):
     told = client_of(alice).get("/api/v1/models/iris/versions/1").json()["steps"]
 
     assert [step["name"] for step in told] == list(NAMES)
-    assert {step["state"] for step in told} == {"done"}
+    assert {step["name"]: step["state"] for step in told} == ADMITTED
     assert told[-1]["note"] == "the graph answers as the original does"
     assert told[0]["started_at"] < told[1]["started_at"] < told[2]["started_at"]
     assert sum(step["seconds"] or 0 for step in told) <= version.facts["admission_seconds"] + 0.01
@@ -128,5 +130,5 @@ def test_another_worker_begins_anew(alice, organization):
     version.steps[1].update(state="running", note="left behind")
     version.write_steps()
 
-    assert admitted(version) == dict.fromkeys(NAMES, "done")
+    assert admitted(version) == ADMITTED
     assert version.steps[1]["note"] == ""

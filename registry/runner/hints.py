@@ -26,7 +26,7 @@ def hints_of(reading: Reading) -> list[dict[str, Any]]:
 def _positive(reading: Reading, hints: list[dict[str, Any]]) -> list[int]:
     """The inputs in which the model refuses what is below zero: it takes a root, or counts."""
     typical = typical_values(reading.columns)
-    numeric = [index for index, hint in enumerate(hints) if "splits" in hint]
+    numeric = [at for at, hint in enumerate(hints) if "splits" in hint and "values" not in hint]
     if takes_values(reading, _lowered(typical, hints, numeric)):
         return []
     until = time.monotonic() + SECONDS_TO_TRY

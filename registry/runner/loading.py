@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import joblib.compressor
 import joblib.numpy_pickle
 import numpy as np
 import sklearn
@@ -37,6 +38,8 @@ FOREIGN = {
 ARRAY_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 LEGACY_WRAPPERS = ("NDArrayWrapper", "ZNDArrayWrapper")
 MAX_NESTED = 100_000
+MAX_UNPACKED = 1 << 30
+UNPACKED_AT_ONCE = 16 << 20
 
 
 @dataclass
@@ -52,10 +55,8 @@ class Opened:
 def open_pickle(content: bytes) -> Opened:
     """What was pickled. Raises Refused or MemoryError."""
     stream = decompressed(content)
-    imports = scan.imports_of(stream)
+    imports = scan.refuse_imports(stream)
     _refuse_other_kinds(stream, imports)
-    for name in imports:
-        scan.refuse_import(name)
     return _loaded(stream, imports)
 
 
@@ -116,20 +117,34 @@ def decompressed(content: bytes) -> bytes:
 
 
 def _decompress(content: bytes) -> bytes:
+    packed = io.BytesIO(content)
     if content.startswith(b"\x1f\x8b"):
-        return gzip.decompress(content)
+        return _all_of(gzip.GzipFile(fileobj=packed))
     if content.startswith(b"BZh"):
-        return bz2.decompress(content)
+        return _all_of(bz2.BZ2File(packed))
     if content.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")):
-        return lzma.decompress(content)
+        return _all_of(lzma.LZMAFile(packed))
     if content.startswith(b"\x04\x22\x4d\x18"):
-        return _decompress_lz4(content)
+        return _all_of(_lz4_file(packed))
     if content[:1] == b"\x78" and content[1:2] in b"\x01\x5e\x9c\xda":
-        return zlib.decompress(content)
+        return _all_of(joblib.compressor.BinaryZlibFile(packed))
     return content
 
 
-def _decompress_lz4(content: bytes) -> bytes:
+def _all_of(file: Any) -> bytes:
+    """What is packed in `file`, unless that is a bomb."""
+    parts, size = [], 0
+    while part := file.read(UNPACKED_AT_ONCE):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_UNPACKED:
+            raise Refused(
+                "too_large", f"The file unpacks to more than {MAX_UNPACKED >> 20} MiB: too large."
+            )
+    return b"".join(parts)
+
+
+def _lz4_file(packed: io.BytesIO) -> Any:
     try:
         import lz4.frame
     except ImportError:
@@ -138,7 +153,7 @@ def _decompress_lz4(content: bytes) -> bytes:
             "The file is compressed with LZ4, which is not supported here. "
             "Save it with joblib.dump(model, path, compress=3).",
         ) from None
-    return lz4.frame.decompress(content)
+    return lz4.frame.LZ4FrameFile(packed)
 
 
 def _refuse_other_kinds(stream: bytes, imports: list[str]) -> None:
@@ -205,7 +220,7 @@ def _keep_warnings(opened: Opened, caught: list[warnings.WarningMessage]) -> Non
 
 
 def _unpickler(stream: bytes, imports: list[str]) -> pickle.Unpickler | pickle._Unpickler:
-    if any(name.startswith("joblib.numpy_pickle") for name in imports):
+    if b"numpy_pickle" in stream:
         # joblib's own reader is pure Python; plain pickles take the fast one.
         return _JoblibUnpickler(stream, imports)
     return _PlainUnpickler(stream, imports)
@@ -218,7 +233,7 @@ class _Importing:
 
     def find_class(self, module: str, name: str) -> Any:
         full = f"{module}.{name}"
-        scan.refuse_import(full)
+        scan.refuse_import(module, name)
         if name.rpartition(".")[2] in LEGACY_WRAPPERS:
             raise Refused(
                 "unreadable",

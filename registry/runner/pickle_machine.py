@@ -4,13 +4,13 @@ It reads what the real ones read (joblib's raw arrays, pickles nested in object 
 strings, frames), and goes on where they would fail.
 """
 
-import codecs
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from registry.runner.pickle_arrays import count_of, is_array, item_size
+from registry.runner.pickle_reader import KEPT_TEXT, Reader, index, quoted, raw_text, text, whole
 from registry.runner.pickle_values import (
     KEPT_ITEMS,
     MARK,
@@ -25,15 +25,14 @@ from registry.runner.pickle_values import (
 
 MAX_OPCODES = 2_000_000
 MAX_DEPTH = 8  # pickles within pickles
-KEPT_TEXT = 200
 
 
-class Machine:
+class Machine(Reader):
     """One pickle, from `at` to its STOP."""
 
     def __init__(self, stream: bytes, found: Walk, at: int, depth: int = 0) -> None:
-        self.at = self.began = at
-        self._stream = stream
+        super().__init__(stream, at)
+        self.began = at
         self._found = found
         self._depth = depth
         self._stack: list[Any] = []
@@ -49,7 +48,7 @@ class Machine:
             self._budget()
             self._leave_frame()
             self.began = self.at
-            opcode = self._take(1)[0]
+            opcode = self.take(1)[0]
             read = READING[opcode]
             if read is None:
                 raise Lost
@@ -75,34 +74,12 @@ class Machine:
 
     # Arguments ----------------------------------------------------------------------------------
 
-    def _take(self, size: int) -> bytes:
-        end = self.at + size
-        if end > len(self._stream):
-            raise Lost
-        taken = self._stream[self.at : end]
-        self.at = end
-        return taken
-
-    def _number(self, size: int) -> int:
-        return int.from_bytes(self._take(size), "little")
-
-    def _line(self) -> bytes:
-        end = self._stream.find(b"\n", self.at)
-        if end < 0:
-            raise Lost
-        line = self._stream[self.at : end]
-        self.at = end + 1
-        return line
-
-    def _counted(self, size: int) -> bytes:
-        return self._take(self._number(size))
-
     def _counted_text(self, size: int) -> Any:
-        content = self._counted(size)
-        return _text(content) if len(content) <= KEPT_TEXT else UNKNOWN
+        content = self.counted(size)
+        return text(content) if len(content) <= KEPT_TEXT else UNKNOWN
 
     def _counted_bytes(self, size: int) -> Any:
-        content = self._counted(size)
+        content = self.counted(size)
         if (
             content[:1] == b"\x80"
             and content[1:2] in b"\x02\x03\x04\x05"
@@ -128,10 +105,10 @@ class Machine:
         return self._stack[-1] if self._stack else UNKNOWN
 
     def _since_mark(self) -> list[Any]:
-        for index in range(len(self._stack) - 1, -1, -1):
-            if self._stack[index] is MARK:
-                items = self._stack[index + 1 :]
-                del self._stack[index:]
+        for place in range(len(self._stack) - 1, -1, -1):
+            if self._stack[place] is MARK:
+                items = self._stack[place + 1 :]
+                del self._stack[place:]
                 return items
         items, self._stack[:] = self._stack[:], []
         return items
@@ -212,7 +189,7 @@ class Machine:
             self._found.written(target, self.began)
 
     def name(self, argument: tuple[bytes, bytes]) -> None:
-        self._push(self._named(*(_text(part) for part in argument)))
+        self._push(self._named(*(text(part) for part in argument)))
 
     def name_on_stack(self, _: Any) -> None:
         attribute, module = self._pop(), self._pop()
@@ -253,7 +230,7 @@ class Machine:
 
     def instance(self, argument: tuple[bytes, bytes]) -> None:
         items = self._since_mark()
-        callee = self._named(*(_text(part) for part in argument))
+        callee = self._named(*(text(part) for part in argument))
         self._call(callee, Several(tuple(items[:KEPT_ITEMS]), len(items)))
 
     def object(self, _: Any) -> None:
@@ -317,6 +294,8 @@ class Machine:
             inner.run()
         except Lost:
             return None
+        finally:
+            self._found.opcodes = scratch.opcodes
         if not scratch.uses:
             return None
         self._found.join(scratch)
@@ -346,38 +325,12 @@ def _looked_up(callee: Any, items: tuple) -> Name | None:
 
 
 GETATTR = Name("builtins", "getattr")
-IMPORTERS = ("importlib.import_module", "builtins.__import__", "importlib.__import__")
-
-
-def _text(content: bytes) -> str:
-    return content[:KEPT_TEXT].decode("utf-8", "replace")
-
-
-def _quoted(line: bytes) -> Any:
-    inner = line.strip()[1:-1]
-    if len(inner) > KEPT_TEXT:
-        return UNKNOWN
-    try:
-        return codecs.escape_decode(inner)[0].decode("latin-1")
-    except ValueError:
-        return UNKNOWN
-
-
-def _raw_text(line: bytes) -> Any:
-    return line.decode("raw-unicode-escape", "replace") if len(line) <= KEPT_TEXT else UNKNOWN
-
-
-def _whole(line: bytes) -> Any:
-    """As C's strtol with base 0 reads it, which takes more than Python's int does."""
-    try:
-        return int(line.strip().rstrip(b"L")[:30], 0)
-    except ValueError:
-        return UNKNOWN
-
-
-def _index(line: bytes) -> int:
-    value = _whole(line)
-    return value if isinstance(value, int) else -1
+IMPORTERS = (
+    "importlib.import_module",
+    "importlib.__import__",
+    "builtins.__import__",
+    "cloudpickle.cloudpickle.subimport",
+)
 
 
 STOP = ord(".")
@@ -391,34 +344,34 @@ OPCODES: tuple[tuple[str, Reading, Acting | None], ...] = (
     ("0", lambda _: None, Machine.pop),
     ("1", lambda _: None, Machine.pop_mark),
     ("2", lambda _: None, Machine.duplicate),
-    ("F", lambda m: (m._line(), UNKNOWN)[1], None),
-    ("IL", lambda m: _whole(m._line()), None),
-    ("K", lambda m: m._number(1), None),
-    ("M", lambda m: m._number(2), None),
-    ("J", lambda m: int.from_bytes(m._take(4), "little", signed=True), None),
-    ("G", lambda m: (m._take(8), UNKNOWN)[1], None),
-    ("\x8a", lambda m: int.from_bytes(m._counted(1), "little", signed=True), None),
-    ("\x8b", lambda m: (m._counted(4), UNKNOWN)[1], None),
-    ("S", lambda m: _quoted(m._line()), None),
-    ("V", lambda m: _raw_text(m._line()), None),
+    ("F", lambda m: (m.line(), UNKNOWN)[1], None),
+    ("IL", lambda m: whole(m.line()), None),
+    ("K", lambda m: m.number(1), None),
+    ("M", lambda m: m.number(2), None),
+    ("J", lambda m: int.from_bytes(m.take(4), "little", signed=True), None),
+    ("G", lambda m: (m.take(8), UNKNOWN)[1], None),
+    ("\x8a", lambda m: int.from_bytes(m.counted(1), "little", signed=True), None),
+    ("\x8b", lambda m: (m.counted(4), UNKNOWN)[1], None),
+    ("S", lambda m: quoted(m.line()), None),
+    ("V", lambda m: raw_text(m.line()), None),
     ("U\x8c", lambda m: m._counted_text(1), None),
     ("TX", lambda m: m._counted_text(4), None),
     ("\x8d", lambda m: m._counted_text(8), None),
     ("C", lambda m: m._counted_bytes(1), None),
     ("B", lambda m: m._counted_bytes(4), None),
     ("\x8e\x96", lambda m: m._counted_bytes(8), None),
-    ("P", lambda m: m._line(), Machine.persistent),
+    ("P", lambda m: m.line(), Machine.persistent),
     ("Q", lambda _: None, Machine.persistent_on_stack),
     ("R\x81", lambda _: None, Machine.reduce),
     ("\x92", lambda _: None, Machine.reduce_with_keywords),
     ("b", lambda _: None, Machine.build),
-    ("c", lambda m: (m._line(), m._line()), Machine.name),
-    ("i", lambda m: (m._line(), m._line()), Machine.instance),
+    ("c", lambda m: (m.line(), m.line()), Machine.name),
+    ("i", lambda m: (m.line(), m.line()), Machine.instance),
     ("o", lambda _: None, Machine.object),
     ("\x93", lambda _: None, Machine.name_on_stack),
-    ("\x82", lambda m: m._number(1), Machine.extension),
-    ("\x83", lambda m: m._number(2), Machine.extension),
-    ("\x84", lambda m: m._number(4), Machine.extension),
+    ("\x82", lambda m: m.number(1), Machine.extension),
+    ("\x83", lambda m: m.number(2), Machine.extension),
+    ("\x84", lambda m: m.number(4), Machine.extension),
     ("a", lambda _: None, Machine.add),
     ("e\x90", lambda _: None, Machine.add_many),
     ("s", lambda _: None, Machine.set_one),
@@ -429,15 +382,15 @@ OPCODES: tuple[tuple[str, Reading, Acting | None], ...] = (
     ("\x85", lambda _: 1, Machine.collect_few),
     ("\x86", lambda _: 2, Machine.collect_few),
     ("\x87", lambda _: 3, Machine.collect_few),
-    ("p", lambda m: _index(m._line()), Machine.put),
-    ("q", lambda m: m._number(1), Machine.put),
-    ("r", lambda m: m._number(4), Machine.put),
+    ("p", lambda m: index(m.line()), Machine.put),
+    ("q", lambda m: m.number(1), Machine.put),
+    ("r", lambda m: m.number(4), Machine.put),
     ("\x94", lambda _: None, Machine.memoize),
-    ("g", lambda m: _index(m._line()), Machine.get),
-    ("h", lambda m: m._number(1), Machine.get),
-    ("j", lambda m: m._number(4), Machine.get),
-    ("\x80", lambda m: m._number(1), Machine.protocol),
-    ("\x95", lambda m: m._number(8), Machine.frame),
+    ("g", lambda m: index(m.line()), Machine.get),
+    ("h", lambda m: m.number(1), Machine.get),
+    ("j", lambda m: m.number(4), Machine.get),
+    ("\x80", lambda m: m.number(1), Machine.protocol),
+    ("\x95", lambda m: m.number(8), Machine.frame),
     ("\x98", lambda _: None, lambda m, _: None),
 )
 READING: list[Reading | None] = [None] * 256

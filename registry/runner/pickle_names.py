@@ -77,10 +77,11 @@ GADGETS = re.compile(
       |numpy_pickle_utils|numpy_pickle_compat|pool|testing|_store_backends|_dask|func_inspect
       |logger|hashing|backports|_cloudpickle_wrapper|_multiprocessing_helpers)\b
     |^joblib\.(\w+\.)*(load|dump|load_temporary_memmap|Memory|Parallel)$
-    |^cloudpickle\.(\w+\.)*(loads?|subimport|dynamic_subimport|_make_skel\w*)$
+    |^cloudpickle\.(\w+\.)*(loads?|dynamic_subimport)$
     |^(xgboost|lightgbm)\.(dask|spark|testing|collective|rabit|tracker|libpath|plotting)\b
     |^xgboost\.(\w+\.)*(_load_lib|build_info|config_context|DMatrix|DataIter)$
-    |^catboost\.(\w+\.)*(CatboostEvaluation|widget|utils|datasets)\b
+    |^(_?catboost)\.(\w+\.)*(CatboostEvaluation|widget|utils|datasets|_?Pool(Base)?)\b
+    |^lightgbm\.(\w+\.)*Dataset$
     |^pyarrow\.(fs|_fs|dataset|_dataset|flight|_flight|parquet|csv|feather|plasma|hdfs|ipc|compute
       |cffi|jvm|benchmark|util)\b
     |^pyarrow\.(\w+\.)*(memory_map|OSFile|MemoryMappedFile|PythonFile|create_memory_map|NativeFile
@@ -104,6 +105,10 @@ GADGETS = re.compile(
 )
 
 
+# What cloudpickle writes for a function or a class of the author's own.
+CARRIED_CODE = re.compile(r"^cloudpickle\.(\w+\.)*(_make_function|_make_skeleton_class)$")
+
+
 def severity_of(name: Name, *, called: bool) -> str | None:
     """DANGEROUS, UNKNOWN, or None for what models are made of."""
     found = look_up(name)
@@ -112,8 +117,10 @@ def severity_of(name: Name, *, called: bool) -> str | None:
         return DANGEROUS
     if str(name) in ALLOWED_NAMES or real in ALLOWED_NAMES:
         return None
-    if GADGETS.search(str(name)) or GADGETS.search(real) or isinstance(found, ModuleType):
+    if GADGETS.search(str(name)) or GADGETS.search(real):
         return DANGEROUS
+    if CARRIED_CODE.search(real):
+        return UNKNOWN
     if not _is_known(real) or not _is_known(str(name)):
         return UNKNOWN
     if called and _is_function(found, real) and not REBUILDING.search(real):
@@ -121,8 +128,17 @@ def severity_of(name: Name, *, called: bool) -> str | None:
     return None
 
 
+def denied_name(module: str, attribute: str) -> str | None:
+    """The real name of what a model has no business importing; None where it may."""
+    name = Name(module, attribute)
+    found = (str(name), real_name(name, look_up(name)))
+    if found[0] in ALLOWED_NAMES:
+        return None
+    return next((one for one in found if is_denied(one)), None)
+
+
 def is_denied(name: str) -> bool:
-    """Whether a model has no business importing `module.attribute`."""
+    """Whether `module.attribute` is of a kind that no model needs, whatever its real name."""
     if name in ALLOWED_NAMES:
         return False
     return name.partition(".")[0] in DENIED_MODULES or name in DENIED_NAMES
@@ -158,6 +174,8 @@ def _attribute(owner: Any, name: str) -> Any:
 
 def _is_known(name: str) -> bool:
     top, _, rest = name.partition(".")
+    if not rest:
+        return top in KNOWN
     if top in ("builtins", "__builtin__"):
         return rest in BASICS or rest.endswith(("Error", "Exception", "Warning"))
     return top in KNOWN

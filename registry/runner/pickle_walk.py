@@ -20,9 +20,9 @@ LANDMARK = re.compile(
 )
 
 
-def walk(stream: bytes) -> Walk:
+def walk(stream: bytes, *, seconds: float = MAX_SECONDS) -> Walk:
     """Follow every pickle in `stream`, one after another."""
-    found = Walk(until=monotonic() + MAX_SECONDS)
+    found = Walk(until=monotonic() + seconds)
     try:
         _follow(stream, found)
     except (Exhausted, MemoryError, RecursionError):

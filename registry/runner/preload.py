@@ -13,7 +13,15 @@ import pkgutil
 import warnings
 from types import ModuleType
 
-PACKAGES = ("sklearn", "skl2onnx", "joblib", "cloudpickle", "onnxruntime.capi", "skops.io")
+PACKAGES = (
+    "sklearn",
+    "skl2onnx",
+    "joblib",
+    "cloudpickle",
+    "onnxruntime.capi",
+    "skops.io",
+    "encodings",  # zip files, YAML and vectorizers name them
+)
 MODULES = """
     numpy numpy.random numpy.random._pickle numpy.core.multiarray numpy.core.numeric
     numpy._core.multiarray numpy.ma numpy.polynomial numpy.strings numpy.rec
@@ -24,7 +32,6 @@ MODULES = """
     pandas._libs.internals joblib.numpy_pickle joblib.numpy_pickle_compat
     onnx onnx.checker onnx.helper onnx.numpy_helper onnx.shape_inference onnx.reference
     onnxruntime orjson gzip bz2 lzma zlib zipfile decimal fractions statistics datetime
-    encodings.idna encodings.latin_1 encodings.utf_16 encodings.utf_32 encodings.cp1252
     xgboost lightgbm catboost pyarrow pyarrow.csv pyarrow.parquet lz4.frame yaml
     uuid csv json ast inspect textwrap difflib hashlib random copyreg functools
 """

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from registry.runner.pickle_names import is_denied
+from registry.runner.pickle_names import denied_name
 from registry.runner.pickle_walk import walk
 from registry.runner.refusals import Refused
 
@@ -20,7 +20,20 @@ _EVENTS = """
     _thread.start_new_thread
 """
 DENIED_EVENTS = frozenset(_EVENTS.split())
-DENIED_EVENT_GROUPS = ("socket.", "ctypes.", "ftplib.", "http.", "smtplib.", "urllib.")
+# Not all of ctypes: XGBoost and LightGBM reach their own libraries by it, which are loaded.
+DENIED_EVENT_GROUPS = (
+    "socket.",
+    "ctypes.dlopen",
+    "ctypes.PyObj",
+    "ftplib.",
+    "http.",
+    "smtplib.",
+    "urllib.",
+)
+
+
+# The report has had its own, longer walk; this one only spares the loading what is plain to see.
+SECONDS = 1.0
 
 
 def imports_of(stream: bytes) -> list[str]:
@@ -28,14 +41,23 @@ def imports_of(stream: bytes) -> list[str]:
 
     `Unpickler.find_class` reports what the walk cannot see while loading.
     """
-    return [str(name) for name in walk(stream).uses]
+    return [str(name) for name in walk(stream, seconds=SECONDS).uses]
 
 
-def refuse_import(name: str) -> None:
-    """Raise Refused if a model has no business importing `name` (`module.attribute`)."""
-    if is_denied(name):
+def refuse_imports(stream: bytes) -> list[str]:
+    """As `imports_of`, but raises Refused if a model has no business importing one of them."""
+    names = list(walk(stream, seconds=SECONDS).uses)
+    for name in names:
+        refuse_import(name.module, name.attribute)
+    return [str(name) for name in names]
+
+
+def refuse_import(module: str, name: str) -> None:
+    """Raise Refused if a model has no business importing `name` from `module`."""
+    denied = denied_name(module, name)
+    if denied:
         raise Refused(
-            "hostile", f"The file would call {name} while loading; a model does not need that."
+            "hostile", f"The file would call {denied} while loading; a model does not need that."
         )
 
 
@@ -52,7 +74,7 @@ class _Watch:
             return
         if event == "pickle.find_class":
             # Also seen for the raw pickles joblib nests inside object arrays.
-            refuse_import(f"{arguments[0]}.{arguments[1]}")
+            refuse_import(str(arguments[0]), str(arguments[1]))
         if not _is_denied(event, arguments):
             return
         attempt = _attempt(event, arguments)
@@ -92,7 +114,8 @@ def _is_foreign_path(path: object) -> bool:
         path = path.decode(errors="replace")
     if not isinstance(path, str):
         return False
-    return not path.startswith((sys.prefix, sys.base_prefix, *filter(None, sys.path)))
+    folders = (sys.prefix, sys.base_prefix, *filter(None, sys.path))
+    return not path.startswith(tuple(f"{folder.rstrip('/')}/" for folder in folders))
 
 
 def _attempt(event: str, arguments: tuple) -> str:

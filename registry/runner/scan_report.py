@@ -83,6 +83,8 @@ def pickle_report(stream: bytes) -> dict[str, Any]:
 def _findings(found: Walk) -> list[dict[str, Any]]:
     findings = [one for name, use in found.uses.items() if (one := _finding(name, use))]
     findings += [_oddity(kind, at) for kind, at in found.oddities.items() if kind in ODDITIES]
+    if "lost" in found.oddities and not found.uses:
+        return []  # no pickle at all: opening it will say what it is
     if not found.complete:
         findings.append(NOT_READ)
     # What matters first, for the list is cut off.

@@ -54,8 +54,9 @@ def test_it_lists_imports_without_opening(how):
 
 @pytest.mark.parametrize("name", sorted(artifacts.NUMERIC))
 def test_honest_models_pass(name):
-    for imported in scan.imports_of(artifacts.dump(artifacts.fitted(name), "pickle")):
-        scan.refuse_import(imported)
+    names = scan.refuse_imports(artifacts.dump(artifacts.fitted(name), "pickle"))
+
+    assert any(one.startswith("sklearn.") for one in names)
 
 
 HOWS = ("pickle0", "pickle2", "pickle4", "pickle5", "joblib", "compressed")

@@ -30,7 +30,7 @@ _MISSING = b"\xff\xff\xff\xff"
 
 def keys_for(served: Served, methods: Sequence[str], rows: Rows) -> list[bytes]:
     """One key a row, in their order; none where these rows are not cached."""
-    if settings.PREDICTION_CACHE_SECONDS <= 0 or rows.count > MAX_ROWS:
+    if not served.is_cached or settings.PREDICTION_CACHE_SECONDS <= 0 or rows.count > MAX_ROWS:
         return []
     base = blake2b(digest_size=32, person=b"prediction")
     base.update(served.organization_id.bytes)

@@ -12,8 +12,9 @@ from registry.models import RegisteredModel
 
 @transaction.atomic
 def describe_model(model: RegisteredModel, *, by: User, at: datetime, **changes: Any) -> None:
-    """Change description, tags or metadata."""
+    """Change description, tags, metadata, or how the model answers."""
     model.describe(at=at, **changes)
+    generation.bump(model.organization)
     audit.record(
         organization=model.organization,
         by=by,

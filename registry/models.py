@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import Organization
 from mlplatform.foundation.uuid7 import uuid7
+from registry.caching import ALWAYS, AUTO, NEVER, Caching, decide
 from registry.errors import ClaimLost
 from registry.import_rules import ImportRule as ImportRule
 from registry.signature import Signature
@@ -55,6 +56,11 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
 class RegisteredModel(models.Model):
     """A name under which versions are served. Deleted, its row stays: logs refer to it."""
 
+    class Caching(models.TextChoices):
+        AUTO = AUTO, "where an answer costs more than remembering it"
+        ALWAYS = ALWAYS
+        NEVER = NEVER
+
     class UnknownColumns(models.TextChoices):
         REFUSE = "refuse", "refuse the request"
         IGNORE = "ignore", "leave them out"
@@ -65,6 +71,12 @@ class RegisteredModel(models.Model):
     description = models.TextField(blank=True)
     tags = models.JSONField(default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    caching = models.CharField(
+        max_length=10,
+        choices=Caching,
+        default=Caching.AUTO,
+        help_text="whether answers are remembered: by what they cost, always or never",
+    )
     unknown_columns = models.CharField(
         max_length=10,
         choices=UnknownColumns,
@@ -262,6 +274,12 @@ class ModelVersion(models.Model):
     @property
     def is_serving(self) -> bool:
         return self.status in self.SERVING
+
+    @property
+    def caching(self) -> Caching:
+        """With the version's model loaded."""
+        is_graph = self.runtime == self.Runtime.GRAPH
+        return decide(self.model.caching, self.parity, is_graph=is_graph)
 
     @property
     def checked_signature(self) -> Signature:

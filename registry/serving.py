@@ -25,6 +25,7 @@ class Served:
     host_kind: str  # "graph" | "estimator"
     host_key: str  # versions with the same key share a child: never two organizations
     signature: Signature
+    is_cached: bool = True  # whether its answers are remembered
 
 
 def resolve(
@@ -103,4 +104,5 @@ def served(version: ModelVersion) -> Served:
         host_kind="graph" if is_graph else "estimator",
         host_key=f"graph:{organization_id}" if is_graph else f"estimator:{version.pk}",
         signature=version.checked_signature,
+        is_cached=version.caching.serves,
     )

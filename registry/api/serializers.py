@@ -1,5 +1,6 @@
 """Shapes of the registry's requests and answers."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -70,6 +71,7 @@ class ModelChangesSerializer(StrictSerializer):
     description = Text(required=False, allow_blank=True, max_length=10_000)
     tags = Tags(required=False)
     metadata = serializers.DictField(required=False)
+    caching = serializers.ChoiceField(RegisteredModel.Caching.choices, required=False)
 
 
 class AliasChangeSerializer(StrictSerializer):
@@ -109,6 +111,7 @@ class VersionSerializer(serializers.ModelSerializer):
     profile = Document(help_text="what the sample says of each input")
     scan = Document(help_text="what was found before the file was opened")
     checked_with = Document(help_text="the libraries whose answers were checked")
+    caching = serializers.SerializerMethodField()
     aliases = serializers.SerializerMethodField()
     status_url = serializers.SerializerMethodField()
 
@@ -117,9 +120,14 @@ class VersionSerializer(serializers.ModelSerializer):
         fields = [
             "id", "model", "number", "status", "reason_code", "reason", "format", "filename",
             "digest", "size", "runtime", "signature", "estimator", "parity", "golden_example",
-            "profile", "steps", "scan", "checked_with", "aliases", "status_url", "created_at",
-            "ready_at",
+            "profile", "steps", "scan", "checked_with", "caching", "aliases", "status_url",
+            "created_at", "ready_at",
         ]  # fmt: skip
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_caching(self, version: ModelVersion) -> dict[str, Any]:
+        """{"serves": bool, "reason": text}"""
+        return asdict(version.caching)
 
     def get_aliases(self, version: ModelVersion) -> list[str]:
         return [alias.name for alias in version.aliases.all()]
@@ -136,7 +144,8 @@ class ModelSerializer(serializers.ModelSerializer):
     class Meta:
         model = RegisteredModel
         fields = [
-            "id", "name", "description", "tags", "metadata", "aliases", "latest_version",
+            "id", "name", "description", "tags", "metadata", "caching", "aliases",
+            "latest_version",
             "prediction_endpoint", "created_at", "updated_at",
         ]  # fmt: skip
 

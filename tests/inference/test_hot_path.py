@@ -148,3 +148,17 @@ def test_routes_are_forgotten_when_there_are_too_many(organization, alice, iris,
 
     assert len(kept) == 0
     assert len(forgotten) > 0
+
+
+def test_the_owner_decides_what_is_remembered(client, client_of, alice, iris):
+    assert ask(client)["X-Cache"] == "MISS"
+
+    changed = client_of(alice).patch("/api/v1/models/iris", {"caching": "never"})
+
+    assert (changed.status_code, changed.json()["caching"]) == (200, "never")
+    assert [ask(client)["X-Cache"] for _ in range(2)] == ["BYPASS", "BYPASS"]
+    version = client_of(alice).get("/api/v1/models/iris/versions/1").json()
+    assert version["caching"] == {
+        "serves": False,
+        "reason": "The model's owner wants every answer fresh.",
+    }

@@ -8,7 +8,7 @@ from registry.models import RegisteredModel
 from tests.factories import make_ready_version, make_version
 
 SECRET_FREE = {
-    "id", "name", "description", "tags", "metadata", "aliases", "latest_version",
+    "id", "name", "description", "tags", "metadata", "caching", "aliases", "latest_version",
     "prediction_endpoint", "created_at", "updated_at",
 }  # fmt: skip
 

@@ -1,16 +1,8 @@
 """The trusted side of the runner: the only way to a model.
 
-* SandboxError            every one has .code and .reason, clean and short
-  - RunnerUnavailable     no child to be had; nothing wrong with the model
-  - ModelRefused          the artifact cannot be served, .code says why
-  - NotLoaded             this child does not hold the model: load it, ask again
-  - ModelRaised           the model's own exception on these rows
-  - ChildDied             the child ended; .code "host_gone" when it had before it saw the request
-  - ChildTimedOut         the deadline passed, the child is being killed
-  - BadReply              the answer is none to what was asked
-
-What a child says is a stranger's word: sizes are checked before reading, shapes against
-what was asked, texts are cut and cleaned. Standard library, numpy and orjson only.
+What goes wrong is one of `registry.sandbox_errors`. What a child says is a stranger's word:
+sizes are checked before reading, shapes against what was asked, texts are cut and cleaned.
+Standard library, numpy and orjson only.
 """
 
 import os
@@ -23,60 +15,34 @@ from typing import Any
 
 import orjson
 
+from registry.control import CONTROL_SECONDS, MAX_REPLY, Control, ask, given
 from registry.plain_text import clean, clean_json, clean_labels
 from registry.reports import Inspection, Unusable, inspection, scanned, table
 from registry.rows import Rows
 from registry.runner import frames
 from registry.runner.frames import Output
+from registry.sandbox_errors import (
+    BadReply,
+    ChildDied,
+    ChildTimedOut,
+    ModelRaised,
+    ModelRefused,
+    NotLoaded,
+    RunnerUnavailable,
+    SandboxError,
+)
 
-CONTROL_SECONDS = 2.0
-MAX_CONTROL_REPLY = 256 << 10
+FATE_TRIES, FATE_PAUSE = 20, 0.01  # a child's connections close a moment before it is buried
 GRACE_SECONDS = 1.0  # the runner's own deadline for a private child: only if ours did not come
 MAX_CODE = 40
-
-
-class SandboxError(Exception):
-    code = "sandbox_error"
-
-    def __init__(self, reason: str, *, code: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.code = code or self.code
-
-
-class RunnerUnavailable(SandboxError):
-    code = "runner_unavailable"
-
-
-class ModelRefused(SandboxError):
-    code = "unreadable"
-
-
-class NotLoaded(SandboxError):
-    code = "not_loaded"
-
-
-class ModelRaised(SandboxError):
-    code = "model_raised"
-
-
-class ChildDied(SandboxError):
-    code = "model_crashed"
-
-
-class ChildTimedOut(SandboxError):
-    code = "model_timed_out"
-
-
-class BadReply(SandboxError):
-    code = "bad_reply"
 
 
 class Runner:
     """The runner at a socket. Thread-safe: every call has a control connection of its own."""
 
     def __init__(self, socket_path: str) -> None:
-        self._path = socket_path
+        self.path = socket_path
+        self._control = Control(socket_path)
 
     def scan(self, artifact_fd: int, *, deadline: float) -> dict[str, Any]:
         """What an artifact is and would import, by a child that opens nothing of it.
@@ -106,13 +72,30 @@ class Runner:
         """
         return self._ask_inspector({"op": "read_table"}, table_fd, deadline, read=table)
 
-    def host(self, key: str, *, kind: str, timeout: float = CONTROL_SECONDS) -> "Host":
+    def host(
+        self,
+        key: str,
+        *,
+        kind: str,
+        instead_of: "Host | None" = None,
+        timeout: float = CONTROL_SECONDS,
+    ) -> "Host":
         """A connection to the host of this key; who asks alike shares the child.
 
-        Raises RunnerUnavailable.
+        `instead_of` is the connection so far: it comes back where it will do, else it is
+        closed. Raises RunnerUnavailable or Parked.
         """
-        with self._connected(timeout) as control:
-            child, connection = _given(control, {"op": "host", "kind": kind, "key": key})
+        request = {"op": "host", "kind": kind, "key": key}
+        if instead_of is not None:
+            request |= {"child": instead_of.child, "requests": instead_of.requests}
+        child, connection = self._control.given(request, timeout=timeout)
+        if instead_of is not None and child == instead_of.child:
+            instead_of.renew()
+            return instead_of
+        if instead_of is not None:
+            instead_of.close()
+        if connection is None:
+            raise RunnerUnavailable("The sandboxed runner gave no connection.")
         return Host(self, child, connection)
 
     def fresh_host(self, *, kind: str) -> "Host":
@@ -121,14 +104,29 @@ class Runner:
 
     def status(self, *, timeout: float = 1.0) -> dict[str, Any]:
         """Children, memory, fences, libraries and uptime. Raises RunnerUnavailable."""
-        with self._connected(timeout) as control:
-            reply, _ = _asked(control, {"op": "status"})
-        return reply
+        return self._control.asked({"op": "status"}, timeout=timeout)
 
-    def kill(self, child: int) -> None:
+    def fate(self, child: int) -> dict[str, Any]:
+        """{"alive": bool}, and how it ended where known: "doom" (ours) and "exit" (its own).
+
+        Raises RunnerUnavailable.
+        """
+        return self._control.asked({"op": "fate", "child": child})
+
+    def kill(self, child: int, *, because: str = "") -> None:
         """End this child; the others live on. Raises RunnerUnavailable."""
-        with self._connected(CONTROL_SECONDS) as control:
-            _asked(control, {"op": "kill", "child": child})
+        request = {"op": "kill", "child": child}
+        self._control.asked({**request, "because": because} if because else request)
+
+    @contextmanager
+    def turn_to_load(self, child: int, *, timeout: float) -> Iterator[None]:
+        """Wait until this child may be given a model: few are loaded at once.
+
+        Raises RunnerUnavailable.
+        """
+        with self._control.connected(timeout) as control:
+            ask(control, {"op": "permit", "child": child})
+            yield
 
     def _ask_inspector(
         self,
@@ -148,29 +146,13 @@ class Runner:
             host.close()
 
     def _private(self, request: dict[str, Any]) -> "Host":
-        control = self._connect(CONTROL_SECONDS)
+        control = self._control.connect(CONTROL_SECONDS)
         try:
-            child, connection = _given(control, request)
+            child, connection = given(control, request)
         except BaseException:
             control.close()
             raise
         return Host(self, child, connection, control=control)
-
-    @contextmanager
-    def _connected(self, timeout: float) -> Iterator[socket.socket]:
-        control = self._connect(timeout)
-        with control:
-            yield control
-
-    def _connect(self, timeout: float) -> socket.socket:
-        control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        control.settimeout(timeout)
-        try:
-            _connect_in_turn(control, self._path, until=monotonic() + timeout)
-        except OSError as error:
-            control.close()
-            raise RunnerUnavailable("The sandboxed runner does not answer.") from error
-        return control
 
 
 class Host:
@@ -186,10 +168,16 @@ class Host:
     ) -> None:
         connection.setblocking(False)
         self._runner = runner
-        self._child = child
+        self.child = child
         self._connection = connection
         # A private child lives as long as this control connection.
         self._control = control
+        self.renew()
+
+    def renew(self) -> None:
+        """From now on anew: how long this connection is used, and how often."""
+        self.since = monotonic()
+        self.requests = 0
 
     def load(
         self,
@@ -208,11 +196,18 @@ class Host:
         return clean_json(self.ask(request, deadline=deadline, file=artifact_fd).header)
 
     def predict(
-        self, digest: str, rows: Rows, methods: Sequence[str], *, deadline: float
+        self,
+        digest: str,
+        rows: Rows,
+        methods: Sequence[str],
+        *,
+        deadline: float,
+        kill_late: bool = True,
     ) -> dict[str, Output]:
         """What the model answers to `rows`, by method.
 
-        `deadline` is in seconds. Raises NotLoaded, ModelRaised, ChildDied, ChildTimedOut
+        `deadline` is in seconds; a child that is late is killed, or left to the caller's
+        judgement. Raises NotLoaded, ModelRaised, ChildDied, ChildTimedOut
         or BadReply.
         """
         entries, buffers = frames.encode_rows(rows)
@@ -225,13 +220,15 @@ class Host:
             # By the clock of this machine, which the child shares.
             "until": monotonic() + deadline,
         }
-        frame = self.ask(request, buffers, deadline=deadline, refusal=ModelRaised)
+        frame = self.ask(
+            request, buffers, deadline=deadline, refusal=ModelRaised, kill_late=kill_late
+        )
         try:
             outputs = frames.decode_outputs(
                 frame.header.get("outputs"), body=frame.body, count=rows.count, methods=methods
             )
         except frames.Malformed as error:
-            self._end()
+            self.end("broken")
             raise BadReply(f"The model's answer makes no sense: {error}.") from error
         return {name: clean_labels(output) for name, output in outputs.items()}
 
@@ -243,13 +240,15 @@ class Host:
         deadline: float,
         file: int | None = None,
         refusal: type[SandboxError] = ModelRefused,
+        kill_late: bool = True,
     ) -> frames.Frame:
         """One exchange; an error in the answer is raised as `refusal`."""
         try:
             pieces = frames.pack(request, buffers)
         except frames.TooLarge as error:
             raise refusal("The request is too large for the model's process.") from error
-        with self._failures_told():
+        self.requests += 1
+        with self._failures_told(kill_late):
             frame = self._exchange(pieces, monotonic() + deadline, file)
         if "error" in frame.header:
             raise _refused(frame.header["error"], refusal)
@@ -267,85 +266,73 @@ class Host:
         return frames.receive(self._connection, deadline=until)
 
     @contextmanager
-    def _failures_told(self) -> Iterator[None]:
+    def _failures_told(self, kill_late: bool) -> Iterator[None]:
         """Translate failures; whatever made no sense or no end is killed."""
         try:
             yield
         except frames.TimedOut as error:
-            self._end()
+            if kill_late:
+                self.end("late")
+            self.close()
             raise ChildTimedOut("The model took longer than it may.") from error
         except frames.Malformed as error:
-            self._end()
+            self.end("broken")
             raise BadReply(f"The model's process broke the protocol: {error}.") from error
         except frames.Closed as error:
             raise self._death(unread=error.unread) from error
 
-    def _death(self, *, unread: bool) -> ChildDied:
-        exit_code = self._exit_code()
-        self.close()
-        if unread and exit_code is None:
-            return ChildDied("The model's process has ended since.", code="host_gone")
-        return ChildDied(f"The model's process ended{_cause(exit_code)}.")
+    def _death(self, *, unread: bool) -> SandboxError:
+        self._connection.close()
+        try:
+            exit_code = self._shared_exit(unread) if self._control is None else self._private_exit()
+        except RunnerUnavailable as error:
+            # The child has ended with the runner, which says nothing about the model.
+            return _gone() if self._control is None else error
+        finally:
+            self.close()
+        return _gone() if exit_code is None else ChildDied(_told(exit_code))
 
-    def _exit_code(self) -> int | None:
-        """How a private child ended, as the runner tells its owner."""
-        if self._control is None:
-            return None
+    def _private_exit(self) -> int:
+        """How a private child ended, as the runner tells its owner. Raises RunnerUnavailable."""
         try:
             self._control.settimeout(0.5)
-            return orjson.loads(self._control.recv(MAX_CONTROL_REPLY))["ended"]["exit"]
-        except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
-            return None
+            packet = self._control.recv(MAX_REPLY)
+        except TimeoutError:
+            return 0
+        except OSError:
+            packet = b""
+        if not packet:
+            raise RunnerUnavailable("The sandboxed runner has ended meanwhile.")
+        return orjson.loads(packet)["ended"]["exit"]
 
-    def _end(self) -> None:
+    def _shared_exit(self, unread: bool) -> int | None:
+        """None when it was none of its doing, or it ended before it saw what we asked."""
+        for _ in range(FATE_TRIES) if not unread else ():
+            fate = self._runner.fate(self.child)
+            if not fate["alive"]:
+                return fate.get("exit") if fate.get("doom") == "" else None
+            sleep(FATE_PAUSE)
+        if not unread:
+            self.end("broken")  # it lives and does not talk to us
+        return None if unread else 0
+
+    def end(self, because: str) -> None:
+        """Kill the child for what it did: "late" or "broken". Does not raise."""
         try:
-            self.kill()
+            self._runner.kill(self.child, because=because)
         except RunnerUnavailable:
             pass  # then the child ends with the runner
         self.close()
 
     def kill(self) -> None:
         """End the child, for everybody who is connected to it. Raises RunnerUnavailable."""
-        self._runner.kill(self._child)
+        self._runner.kill(self.child)
 
     def close(self) -> None:
         """Leave the child; a private one ends. Safe to call twice."""
         self._connection.close()
         if self._control is not None:
             self._control.close()
-
-
-def _connect_in_turn(control: socket.socket, path: str, *, until: float) -> None:
-    # With a time-out set, a full queue is an error at once instead of a wait.
-    while True:
-        try:
-            return control.connect(path)
-        except BlockingIOError:
-            if monotonic() > until:
-                raise
-            sleep(0.005)
-
-
-def _asked(control: socket.socket, request: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
-    """One question to the runner: its reply, and the descriptors that came along."""
-    try:
-        control.send(orjson.dumps(request))
-        packet, descriptors, _, _ = socket.recv_fds(control, MAX_CONTROL_REPLY, 1)
-        reply = orjson.loads(packet)
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise RunnerUnavailable("The sandboxed runner does not answer.") from error
-    if "error" in reply:
-        for descriptor in descriptors:
-            os.close(descriptor)
-        raise RunnerUnavailable(clean(reply["error"]["reason"]), code=reply["error"]["code"])
-    return reply, descriptors
-
-
-def _given(control: socket.socket, request: Mapping[str, Any]) -> tuple[int, socket.socket]:
-    reply, descriptors = _asked(control, request)
-    if len(descriptors) != 1:
-        raise RunnerUnavailable("The sandboxed runner gave no connection.")
-    return reply["child"], socket.socket(fileno=descriptors[0])
 
 
 @contextmanager
@@ -380,8 +367,16 @@ def _is_code(code: str) -> bool:
     return len(code) <= MAX_CODE and code.isascii() and code.replace("_", "a").isalnum()
 
 
-def _cause(exit_code: int | None) -> str:
-    if exit_code is None or exit_code >= 0:
+def _gone() -> ChildDied:
+    return ChildDied("The model's process has ended since.", code="host_gone")
+
+
+def _told(exit_code: int) -> str:
+    return f"The model's process ended{_cause(exit_code)}."
+
+
+def _cause(exit_code: int) -> str:
+    if exit_code >= 0:
         return ""
     name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else "a signal"
     if name == "SIGKILL":

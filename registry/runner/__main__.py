@@ -11,6 +11,7 @@ import ctypes
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -35,8 +36,7 @@ def main(arguments: list[str]) -> int:
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="runner", description=__doc__.splitlines()[0])
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
-    parser.add_argument("--max-hosts", type=int, default=64, help="live hosts of models")
-    parser.add_argument("--idle-seconds", type=float, default=1800, help="then a host ends")
+    _add_rules(parser)
     parser.add_argument(
         "--die-with-parent",
         type=int,
@@ -51,6 +51,17 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         help="open models though a fence is missing: only for models you made yourself",
     )
     return parser.parse_args(arguments)
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    number = partial(parser.add_argument, type=int)
+    number("--max-hosts", default=128, help="live hosts of models")
+    number("--memory-budget", default=0, metavar="BYTES", help="of all; 0: half of the machine's")
+    number("--recycle-requests", default=1_000_000, help="then a host is replaced; 0: never")
+    number("--recycle-growth", default=256 << 20, metavar="BYTES", help="the same by memory")
+    number("--max-replicas", default=0, help="hosts of one hot model; 0: one a core")
+    number("--loads-at-once", default=0, help="models being loaded; 0: one a core and two more")
+    parser.add_argument("--idle-seconds", type=float, default=1800, help="then a host ends")
 
 
 def _let_go_of_the_launcher() -> None:
@@ -80,13 +91,23 @@ def _serve(options: argparse.Namespace) -> int:
     from registry.runner.preload import preload
 
     preload()
-    from registry.runner.server import Busy, serve
+    from registry.runner import machine
+    from registry.runner.server import Busy, Rules, serve
+
+    rules = Rules(
+        max_hosts=options.max_hosts,
+        idle_seconds=options.idle_seconds,
+        memory_budget=options.memory_budget or machine.default_budget(),
+        recycle_requests=options.recycle_requests,
+        recycle_growth=options.recycle_growth,
+        max_replicas=options.max_replicas or machine.cores(),
+    )
 
     try:
         return serve(
             options.socket,
-            max_hosts=options.max_hosts,
-            idle_seconds=options.idle_seconds,
+            rules=rules,
+            loads_at_once=options.loads_at_once or machine.cores() + 2,
             may_be_incomplete=options.allow_incomplete_sandbox,
         )
     except Busy as error:

@@ -11,6 +11,7 @@ from registry.runner import probes
 from registry.runner.exchange import Answerer, Exchange
 from registry.runner.host import Host, Inspection
 from registry.runner.lockdown import MAILBOX, Fences, lock_down
+from registry.runner.measuring import Usage
 
 NOT_LOCKED = 70  # exit code of a child whose fences did not come up
 FAILED = 71
@@ -47,7 +48,11 @@ class Child:
     deadline: float | None = None
     started: float = field(default_factory=monotonic)
     used: float = field(default_factory=monotonic)
-    wakes: int = 0
+    usage: Usage = field(default_factory=Usage)
+    settled: int | None = None  # its memory after the last load; None until measured
+    requests: int = 0  # as its clients report
+    leases: list[float] = field(default_factory=list)
+    doom: str = ""  # why we ended it; empty while it lives, and when it died by itself
 
     def connect(self) -> socket.socket:
         """A new connection to the child: the client's end. Raises BlockingIOError, OSError."""
@@ -66,7 +71,8 @@ class Child:
         """No further connection: the child ends when the last one does."""
         self.mailbox.close()
 
-    def kill(self) -> None:
+    def kill(self, doom: str = "killed") -> None:
+        self.doom = self.doom or doom
         # SIGKILL alone cannot be ignored, and the child has no children of its own.
         try:
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)

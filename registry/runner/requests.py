@@ -4,7 +4,10 @@
 {"op": "inspect", "deadline": seconds}          a private inspector
 {"op": "fresh_host", "kind": "graph"}           a private host
 {"op": "host", "kind": "graph", "key": "…"}     the host of this key, new or not
-{"op": "kill", "child": number}
+    … "child": number, "requests": count        and what was asked of the one it has
+{"op": "permit", "child": number}               my turn to load a model into this child
+{"op": "fate", "child": number}                 whether it lives, or how it ended
+{"op": "kill", "child": number}                 … "because": "late" or "broken", when it is at fault
 """
 
 from typing import Any
@@ -32,6 +35,9 @@ def understood(message: bytes) -> dict[str, Any]:
     for name, is_valid in fields.items():
         if not is_valid(request.get(name)):
             raise BadRequest(f"{name} is missing or wrong")
+    for name, is_valid in OPTIONAL.items():
+        if name in request and not is_valid(request[name]):
+            raise BadRequest(f"{name} is wrong")
     return request
 
 
@@ -51,10 +57,21 @@ def _is_number(value: object) -> bool:
     return type(value) is int
 
 
+def _is_count(value: object) -> bool:
+    return _is_number(value) and value >= 0
+
+
+def _is_fault(value: object) -> bool:
+    return value in ("late", "broken")
+
+
 FIELDS = {
     "status": {},
     "inspect": {"deadline": _is_seconds},
     "fresh_host": {"kind": _is_kind},
     "host": {"kind": _is_kind, "key": _is_key},
+    "permit": {"child": _is_number},
+    "fate": {"child": _is_number},
     "kill": {"child": _is_number},
 }
+OPTIONAL = {"child": _is_number, "requests": _is_count, "because": _is_fault}

@@ -14,6 +14,7 @@ import socket
 import struct
 from collections.abc import Callable
 from functools import partial
+from math import ceil
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -21,14 +22,15 @@ from typing import Any
 import orjson
 
 from registry.runner import libraries
-from registry.runner.family import Family, NoRoom
+from registry.runner.family import Family, IsParked, NoRoom, Rules
 from registry.runner.lockdown import MAX_DESCRIPTOR, prepare
+from registry.runner.permits import Permits
 from registry.runner.requests import BadRequest, understood
 from registry.runner.self_test import self_test
+from registry.runner.upkeep import SWEEP_SECONDS, Upkeep
 
 MAX_MESSAGE = 16 << 10
 MAX_CLIENTS = 512
-SWEEP_SECONDS = 2.0  # also how exactly the last use of a host is known
 ACCEPTED_AT_ONCE = 32
 
 
@@ -36,9 +38,7 @@ class Busy(Exception):
     """Another runner answers at this socket."""
 
 
-def serve(
-    path: Path, *, max_hosts: int, idle_seconds: float, may_be_incomplete: bool = False
-) -> int:
+def serve(path: Path, *, rules: Rules, loads_at_once: int, may_be_incomplete: bool = False) -> int:
     """Listen at `path` until SIGTERM or SIGINT, then take all children along.
 
     Prints one line when it accepts connections. Raises Busy.
@@ -48,8 +48,8 @@ def serve(
     listener = listen(path)
     fences = prepare(may_be_incomplete=may_be_incomplete)
     tested = self_test(fences)
-    family = Family(fences, max_hosts=max_hosts, idle_seconds=idle_seconds)
-    server = Server(listener, family, fences=tested)
+    family = Family(fences, rules)
+    server = Server(listener, family, Permits(loads_at_once), fences=tested)
     os.write(1, f"runner ready at {path}, sandbox complete: {tested['complete']}\n".encode())
     try:
         server.run()
@@ -96,9 +96,18 @@ def _raise_own_limits() -> None:
 class Server:
     """Answers control connections; see `registry.runner.requests` for what they may say."""
 
-    def __init__(self, listener: socket.socket, family: Family, *, fences: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        family: Family,
+        permits: Permits,
+        *,
+        fences: dict[str, Any],
+    ) -> None:
         self._listener = listener
         self._family = family
+        self._upkeep = Upkeep(family)
+        self._permits = permits
         self._fences = fences
         self._libraries = libraries.versions()
         self._started = monotonic()
@@ -107,6 +116,7 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._running = True
         self._wake_on_signals()
+        family.announce_to(self._watch_child)
 
     def run(self) -> None:
         self._watch(self._listener, self._accept)
@@ -116,7 +126,8 @@ class Server:
             self._family.kill_overdue()
             if monotonic() - self._swept > SWEEP_SECONDS:
                 self._swept = monotonic()
-                self._family.end_idle()
+                self._upkeep.sweep()
+                self._grant_permits()
 
     def _seconds_to_sleep(self) -> float:
         # SWEEP_SECONDS bounds it; an earlier deadline of a child shortens it.
@@ -165,12 +176,8 @@ class Server:
             return
         try:
             self._answer(client, understood(message))
-        except BadRequest as error:
-            self._reply(client, {"error": {"code": "bad_request", "reason": str(error)}})
-        except NoRoom as error:
-            self._reply(client, {"error": {"code": "busy", "reason": str(error)}})
-        except OSError as error:  # no memory or descriptors for one more child
-            self._reply(client, {"error": {"code": "busy", "reason": f"No child: {error}"}})
+        except (BadRequest, IsParked, NoRoom, OSError) as error:
+            self._reply(client, {"error": _refusal(error)})
 
     def _leave(self, client: socket.socket) -> None:
         if client not in self._clients:
@@ -178,20 +185,40 @@ class Server:
         self._selector.unregister(client)
         self._clients.discard(client)
         self._family.end_private_of(client)
+        self._end_load(client)
         client.close()
+
+    def _end_load(self, client: socket.socket) -> None:
+        child = self._family.children.get(self._permits.leave(client) or 0)
+        if child is not None:
+            child.settled = None
+        self._grant_permits()
+
+    def _grant_permits(self) -> None:
+        for client in self._permits.granted():
+            self._reply(client, {"permit": True})
 
     def _answer(self, client: socket.socket, request: dict[str, Any]) -> None:
         if request["op"] == "status":
             self._reply(client, self.status())
         elif request["op"] == "kill":
-            self._reply(client, {"killed": self._family.kill(request["child"])})
+            because = request.get("because", "killed")
+            self._reply(client, {"killed": self._family.kill(request["child"], because)})
+        elif request["op"] == "fate":
+            self._reply(client, self._family.fate(request["child"]))
+        elif request["op"] == "permit":
+            self._permits.ask(client, request["child"])
+            self._grant_permits()
         elif not self._fences["complete"]:
             self._reply(client, {"error": {"code": "sandbox_incomplete", "reason": self._why()}})
         else:
             self._give_child(client, request)
 
     def _give_child(self, client: socket.socket, request: dict[str, Any]) -> None:
-        child, connection = self._family.connect(request, owner=client, on_birth=self._watch_child)
+        child, connection = self._family.connect(request, owner=client)
+        if connection is None:
+            self._reply(client, {"child": child})
+            return
         with connection:
             self._reply(client, {"child": child}, connection.fileno())
 
@@ -222,9 +249,22 @@ class Server:
             "uptime": round(monotonic() - self._started, 1),
             "fences": self._fences,
             "libraries": self._libraries,
-            **self._family.facts(),
+            **self._upkeep.facts(),
+            "loads": self._permits.facts(),
         }
 
     def _why(self) -> str:
         broken = ", ".join(self._fences["broken"]) or "seccomp"
         return f"Models are not opened here, because the sandbox has gaps ({broken})."
+
+
+def _refusal(error: Exception) -> dict[str, Any]:
+    if isinstance(error, BadRequest):
+        return {"code": "bad_request", "reason": str(error)}
+    if isinstance(error, IsParked):
+        reason = f"The model keeps crashing; the last time {error.parked.cause}."
+        return {"code": "parked", "reason": reason, "retry_after": ceil(error.parked.seconds)}
+    if isinstance(error, NoRoom):
+        return {"code": "busy", "reason": str(error)}
+    # no memory or descriptors for one more child
+    return {"code": "busy", "reason": f"No child: {error}"}

@@ -195,7 +195,7 @@ def test_two_threads_may_ask_the_runner_at_once(runner):
     for thread in threads:
         thread.join()
 
-    assert len({connection._child for connection in connections}) == 1
+    assert len({connection.child for connection in connections}) == 1
     connections[0].kill()
     for connection in connections:
         connection.close()

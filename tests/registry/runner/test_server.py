@@ -55,7 +55,7 @@ def test_it_says_what_it_opens_models_with(real_runner):
 
 
 def test_the_socket_is_for_its_owner_only(runner):
-    mode = os.stat(runner._path).st_mode
+    mode = os.stat(runner.path).st_mode
 
     assert stat.S_ISSOCK(mode)
     assert stat.S_IMODE(mode) == 0o600
@@ -87,18 +87,18 @@ def test_the_socket_is_for_its_owner_only(runner):
     ],
 )
 def test_nonsense_is_answered_and_forgotten(runner, message):
-    assert told(runner._path, message)["error"]["code"] == "bad_request"
+    assert told(runner.path, message)["error"]["code"] == "bad_request"
     assert runner.status()["children"] == []
 
 
 def test_killing_nobody(runner):
-    assert told(runner._path, b'{"op": "kill", "child": 10000000}') == {"killed": False}
+    assert told(runner.path, b'{"op": "kill", "child": 10000000}') == {"killed": False}
 
 
 def test_clients_that_never_read_are_left(runner):
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
         control.settimeout(5)
-        control.connect(runner._path)
+        control.connect(runner.path)
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             _ask_without_end(control)
 
@@ -114,7 +114,7 @@ def test_many_connections_that_say_nothing(runner):
     silent = []
     for _ in range(600):
         control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        control.connect(runner._path)
+        control.connect(runner.path)
         silent.append(control)
     for control in silent:
         control.close()
@@ -131,7 +131,7 @@ def _answers(runner):
 
 def test_a_private_child_ends_with_its_owners_connection(runner):
     control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    control.connect(runner._path)
+    control.connect(runner.path)
     control.send(b'{"op": "inspect", "deadline": 60}')
     _, connection = socket.recv_fds(control, 1000, 1)[:2]
     assert len(runner.status()["children"]) == 1
@@ -146,7 +146,7 @@ def test_the_runner_keeps_deadlines_too(runner):
     """A client that hangs does not keep its child alive."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
         control.settimeout(5)
-        control.connect(runner._path)
+        control.connect(runner.path)
         control.send(b'{"op": "inspect", "deadline": 0.3}')
         _, descriptors = socket.recv_fds(control, 1000, 1)[:2]
         started = monotonic()
@@ -202,12 +202,12 @@ def test_private_children_are_counted(start_runner):
 
 
 def test_a_second_runner_does_not_take_the_socket(runner):
-    command = [sys.executable, "-I", "-B", str(REAL), "--socket", runner._path]
+    command = [sys.executable, "-I", "-B", str(REAL), "--socket", runner.path]
 
     second = subprocess.run(command, env={}, capture_output=True, timeout=60)
 
     assert second.returncode == 1
-    assert second.stderr.decode() == f"Another runner answers at {runner._path}.\n"
+    assert second.stderr.decode() == f"Another runner answers at {runner.path}.\n"
     assert runner.status()["fences"]["complete"]
 
 

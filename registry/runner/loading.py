@@ -21,7 +21,7 @@ import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 
-from registry.runner import scan
+from registry.runner import boosters, scan
 from registry.runner.refusals import Refused
 
 SAVE_HINT = "Save the fitted model with joblib.dump(model, path)."
@@ -66,6 +66,7 @@ def single_threaded(estimator: Any) -> Any:
     K-means remembers as `_n_threads` how many cores it was fitted on.
     """
     for part in nested(estimator):
+        boosters.settle(part)
         for threads in ("n_jobs", "_n_threads"):
             if getattr(part, threads, 1) not in (1, None):
                 setattr(part, threads, 1)
@@ -80,7 +81,7 @@ def nested(root: Any) -> Iterator[Any]:
         if id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, BaseEstimator):
+        if isinstance(one, BaseEstimator | boosters.Other):
             yield one
         waiting.extend(_parts(one))
 
@@ -100,7 +101,7 @@ def _parts(one: Any) -> list[Any]:
 def _may_hold(part: Any) -> bool:
     if isinstance(part, np.ndarray):
         return part.dtype == object
-    return isinstance(part, BaseEstimator | dict | list | tuple)
+    return isinstance(part, BaseEstimator | boosters.Other | dict | list | tuple)
 
 
 def decompressed(content: bytes) -> bytes:
@@ -180,6 +181,7 @@ def _loaded(stream: bytes, imports: list[str]) -> Opened:
         with scan.watching():
             opened.estimator = _unpickled(stream, opened.imports)
     _keep_warnings(opened, caught)
+    opened.estimator = boosters.as_estimator(opened.estimator)
     single_threaded(opened.estimator)
     return opened
 
@@ -273,5 +275,5 @@ def _what_is_missing(module: str, name: str) -> str:
         )
     return (
         f"The model needs {name} from the module {module}, which is not available here. Only "
-        "scikit-learn, NumPy, SciPy and pandas are."
+        "scikit-learn, XGBoost, LightGBM, CatBoost, NumPy, SciPy and pandas are."
     )

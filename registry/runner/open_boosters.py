@@ -1,0 +1,67 @@
+"""Openers of the gradient boosting libraries' own files.
+
+The libraries check little of what they read: wrong indices crash them. That is what the
+child is for; it has no more to lose than itself.
+"""
+
+from typing import Any
+
+import catboost
+import lightgbm
+import xgboost
+
+from registry.runner import boosters
+from registry.runner.lightgbm_models import as_estimator
+from registry.runner.loading import Opened
+from registry.runner.refusals import Refused
+
+
+def open_xgboost(content: bytes) -> Opened:
+    """JSON or UBJSON. Raises Refused."""
+    if content.startswith((b"binf", b"bs64")):
+        raise Refused(
+            "unreadable",
+            "The file is in XGBoost's old binary format, which XGBoost no longer reads. Load it "
+            'with the XGBoost that wrote it, and save it with model.save_model("model.ubj").',
+        )
+    booster = xgboost.Booster({"nthread": 1})
+    try:
+        booster.load_model(bytearray(content))
+        estimator = boosters.xgboost_estimator(booster)
+    except (xgboost.core.XGBoostError, ValueError, TypeError, LookupError) as error:
+        raise _unreadable("XGBoost", xgboost, error) from None
+    return _opened(estimator)
+
+
+def open_lightgbm(content: bytes) -> Opened:
+    """What Booster.save_model writes. Raises Refused."""
+    try:
+        booster = lightgbm.Booster(model_str=content.decode())
+        estimator = as_estimator(booster)
+    except (lightgbm.basic.LightGBMError, ValueError, TypeError, LookupError) as error:
+        raise _unreadable("LightGBM", lightgbm, error) from None
+    return _opened(estimator)
+
+
+def open_catboost(content: bytes) -> Opened:
+    """The binary format, .cbm. Raises Refused."""
+    try:
+        estimator = boosters.catboost_estimator(content)
+    except (catboost.CatBoostError, ValueError, TypeError, LookupError) as error:
+        raise _unreadable("CatBoost", catboost, error) from None
+    return _opened(estimator)
+
+
+def _opened(estimator: Any) -> Opened:
+    boosters.settle(estimator)
+    return Opened(estimator, trained_with="")  # no scikit-learn was there
+
+
+def _unreadable(library: str, module: Any, error: Exception) -> Refused:
+    # XGBoost and CatBoost put a stack trace or a source line behind or before what they say.
+    said = str(error).partition("Stack trace")[0].strip()[-200:]
+    return Refused(
+        "unreadable",
+        f"{library} {module.__version__} cannot open the file: {said}. It may be damaged or cut "
+        "off, or was written by a newer version.",
+    )

@@ -1,0 +1,218 @@
+"""Real, tiny models of the three gradient boosting libraries, and data to fit and ask them."""
+
+import io
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import joblib
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+from catboost import CatBoostClassifier, CatBoostRanker, CatBoostRegressor
+from sklearn import datasets
+
+XGB = {"n_estimators": 12, "max_depth": 4, "n_jobs": 1}
+LGB = {"n_estimators": 12, "num_leaves": 12, "n_jobs": 1, "verbose": -1}
+CAT = {"iterations": 15, "depth": 4, "thread_count": 1, "verbose": 0, "allow_writing_files": False}
+
+
+@cache
+def data(name: str) -> tuple[Any, np.ndarray]:
+    """Rows and target; "…_holes" has missing values, "named" a data frame's column names."""
+    if name.endswith("_holes"):
+        rows, target = data(name.removesuffix("_holes"))
+        rows = np.array(rows)
+        rows[np.random.default_rng(0).random(rows.shape) < 0.2] = np.nan
+        return rows, target
+    if name == "named":
+        return datasets.load_iris(return_X_y=True, as_frame=True)
+    if name == "words":
+        rows, target = data("iris")
+        return rows, np.array(["setosa", "versicolor", "virginica"])[target]
+    if name in ("counts", "positive"):
+        rows, target = data("diabetes")
+        return rows, np.round(target / 50) if name == "counts" else target
+    if name == "two_targets":
+        rows, target = data("diabetes")
+        return rows, np.column_stack([target, np.sqrt(target)])
+    if name == "two_labels":
+        rows, target = data("iris")
+        return rows, np.column_stack([target == 0, target == 2]).astype(int)
+    if name == "towns":
+        return towns()
+    return getattr(datasets, f"load_{name}")(return_X_y=True)
+
+
+def towns() -> tuple[pd.DataFrame, np.ndarray]:
+    """Two numbers and a category."""
+    random = np.random.default_rng(3)
+    table = pd.DataFrame(
+        {
+            "age": random.integers(18, 80, 300).astype(float),
+            "town": pd.Categorical(random.choice(["Rome", "Oslo", "Bonn"], 300)),
+            "income": random.normal(3000, 500, 300).round(),
+        }
+    )
+    return table, ((table["age"] > 40) ^ (table["town"] == "Rome")).to_numpy().astype(int)
+
+
+def groups(target: np.ndarray) -> list[int]:
+    return [10] * (len(target) // 10) + ([len(target) % 10] if len(target) % 10 else [])
+
+
+def ranked(model: Any, rows: Any, target: np.ndarray) -> Any:
+    target = np.minimum(np.asarray(target) // 60, 4).astype(int)
+    if isinstance(model, CatBoostRanker):
+        return model.fit(rows, target, group_id=np.repeat(range(len(rows)), 10)[: len(rows)])
+    return model.fit(rows, target, group=groups(target))
+
+
+# name: (the data set, an unfitted estimator)
+XGBOOST: dict[str, tuple[str, Callable[[], Any]]] = {
+    "binary": ("breast_cancer", lambda: xgb.XGBClassifier(**XGB)),
+    "binary_holes": ("breast_cancer_holes", lambda: xgb.XGBClassifier(**XGB)),
+    "many": ("iris", lambda: xgb.XGBClassifier(**XGB)),
+    "named": ("named", lambda: xgb.XGBClassifier(**XGB)),
+    "digits": ("digits", lambda: xgb.XGBClassifier(**XGB)),
+    "regressor": ("diabetes", lambda: xgb.XGBRegressor(**XGB)),
+    "regressor_holes": ("diabetes_holes", lambda: xgb.XGBRegressor(**XGB)),
+    "poisson": ("counts", lambda: xgb.XGBRegressor(objective="count:poisson", **XGB)),
+    "gamma": ("positive", lambda: xgb.XGBRegressor(objective="reg:gamma", **XGB)),
+    "tweedie": ("positive", lambda: xgb.XGBRegressor(objective="reg:tweedie", **XGB)),
+    "absolute": ("diabetes", lambda: xgb.XGBRegressor(objective="reg:absoluteerror", **XGB)),
+    "logistic_target": (
+        "two_labels_first",
+        lambda: xgb.XGBRegressor(objective="reg:logistic", **XGB),
+    ),
+    "dart": ("breast_cancer", lambda: xgb.XGBClassifier(booster="dart", rate_drop=0.3, **XGB)),
+    "forest": ("breast_cancer", lambda: xgb.XGBRFClassifier(**XGB)),
+    "forest_regressor": ("diabetes", lambda: xgb.XGBRFRegressor(**XGB)),
+    "linear": ("diabetes", lambda: xgb.XGBRegressor(booster="gblinear", **XGB)),
+    "hinge": ("breast_cancer", lambda: xgb.XGBClassifier(objective="binary:hinge", **XGB)),
+    "ranker": ("diabetes", lambda: xgb.XGBRanker(**XGB)),
+    "two_targets": ("two_targets", lambda: xgb.XGBRegressor(**XGB)),
+    "vector_leaves": (
+        "two_targets",
+        lambda: xgb.XGBRegressor(multi_strategy="multi_output_tree", **XGB),
+    ),
+    "two_labels": ("two_labels", lambda: xgb.XGBClassifier(**XGB)),
+    "minus_one": ("diabetes", lambda: xgb.XGBRegressor(missing=-1.0, **XGB)),
+    "quantiles": (
+        "diabetes",
+        lambda: xgb.XGBRegressor(
+            objective="reg:quantileerror", quantile_alpha=[0.1, 0.5, 0.9], **XGB
+        ),
+    ),
+    "towns": ("towns", lambda: xgb.XGBClassifier(enable_categorical=True, **XGB)),
+}
+LIGHTGBM: dict[str, tuple[str, Callable[[], Any]]] = {
+    "binary": ("breast_cancer", lambda: lgb.LGBMClassifier(**LGB)),
+    "binary_holes": ("breast_cancer_holes", lambda: lgb.LGBMClassifier(**LGB)),
+    "many": ("iris", lambda: lgb.LGBMClassifier(**LGB)),
+    "named": ("named", lambda: lgb.LGBMClassifier(**LGB)),
+    "words": ("words", lambda: lgb.LGBMClassifier(**LGB)),
+    "digits": ("digits", lambda: lgb.LGBMClassifier(**LGB)),
+    "each": ("iris", lambda: lgb.LGBMClassifier(objective="multiclassova", **LGB)),
+    "regressor": ("diabetes", lambda: lgb.LGBMRegressor(**LGB)),
+    "regressor_holes": ("diabetes_holes", lambda: lgb.LGBMRegressor(**LGB)),
+    "zero_missing": ("digits", lambda: lgb.LGBMClassifier(zero_as_missing=True, **LGB)),
+    "never_missing": ("diabetes", lambda: lgb.LGBMRegressor(use_missing=False, **LGB)),
+    "poisson": ("counts", lambda: lgb.LGBMRegressor(objective="poisson", **LGB)),
+    "gamma": ("positive", lambda: lgb.LGBMRegressor(objective="gamma", **LGB)),
+    "tweedie": ("positive", lambda: lgb.LGBMRegressor(objective="tweedie", **LGB)),
+    "quantile": ("diabetes", lambda: lgb.LGBMRegressor(objective="quantile", **LGB)),
+    "root": ("positive", lambda: lgb.LGBMRegressor(reg_sqrt=True, **LGB)),
+    "entropy": ("two_labels_first", lambda: lgb.LGBMRegressor(objective="cross_entropy", **LGB)),
+    "entropy_lambda": (
+        "two_labels_first",
+        lambda: lgb.LGBMRegressor(objective="cross_entropy_lambda", **LGB),
+    ),
+    "dart": ("breast_cancer", lambda: lgb.LGBMClassifier(boosting_type="dart", **LGB)),
+    "forest": (
+        "breast_cancer",
+        lambda: lgb.LGBMClassifier(
+            boosting_type="rf", subsample=0.7, subsample_freq=1, colsample_bytree=0.7, **LGB
+        ),
+    ),
+    "linear_trees": ("diabetes", lambda: lgb.LGBMRegressor(linear_tree=True, **LGB)),
+    "ranker": ("diabetes", lambda: lgb.LGBMRanker(**LGB)),
+    "towns": ("towns", lambda: lgb.LGBMClassifier(**LGB)),
+}
+CATBOOST: dict[str, tuple[str, Callable[[], Any]]] = {
+    "binary": ("breast_cancer", lambda: CatBoostClassifier(**CAT)),
+    "binary_holes": ("breast_cancer_holes", lambda: CatBoostClassifier(**CAT)),
+    "holes_last": ("breast_cancer_holes", lambda: CatBoostClassifier(nan_mode="Max", **CAT)),
+    "many": ("iris", lambda: CatBoostClassifier(**CAT)),
+    "named": ("named", lambda: CatBoostClassifier(**CAT)),
+    "words": ("words", lambda: CatBoostClassifier(**CAT)),
+    "digits": ("digits", lambda: CatBoostClassifier(**CAT)),
+    "each": ("iris", lambda: CatBoostClassifier(loss_function="MultiClassOneVsAll", **CAT)),
+    "regressor": ("diabetes", lambda: CatBoostRegressor(**CAT)),
+    "regressor_holes": ("diabetes_holes", lambda: CatBoostRegressor(**CAT)),
+    "poisson": ("counts", lambda: CatBoostRegressor(loss_function="Poisson", **CAT)),
+    "tweedie": (
+        "positive",
+        lambda: CatBoostRegressor(loss_function="Tweedie:variance_power=1.5", **CAT),
+    ),
+    "quantile": ("diabetes", lambda: CatBoostRegressor(loss_function="Quantile:alpha=0.9", **CAT)),
+    "entropy": (
+        "two_labels_first",
+        lambda: CatBoostClassifier(loss_function="CrossEntropy", **CAT),
+    ),
+    "two_targets": ("two_targets", lambda: CatBoostRegressor(loss_function="MultiRMSE", **CAT)),
+    "two_labels": ("two_labels", lambda: CatBoostClassifier(loss_function="MultiLogloss", **CAT)),
+    "uncertain": (
+        "diabetes",
+        lambda: CatBoostRegressor(loss_function="RMSEWithUncertainty", **CAT),
+    ),
+    "depthwise": ("diabetes", lambda: CatBoostRegressor(grow_policy="Depthwise", **CAT)),
+    "lossguide": ("iris", lambda: CatBoostClassifier(grow_policy="Lossguide", **CAT)),
+    "ranker": ("diabetes", lambda: CatBoostRanker(**CAT)),
+    "towns": ("towns", lambda: CatBoostClassifier(cat_features=["town"], **CAT)),
+}
+LIBRARIES = {"xgboost": XGBOOST, "lightgbm": LIGHTGBM, "catboost": CATBOOST}
+
+
+@cache
+def fitted(library: str, name: str) -> Any:
+    """A model of LIBRARIES, fitted on every second row of its data."""
+    source, make = LIBRARIES[library][name]
+    rows, target = _data(source)
+    rows, target = rows[::2], target[::2]
+    if name == "ranker":
+        return ranked(make(), rows, target)
+    return make().fit(rows, target)
+
+
+def held_out(library: str, name: str) -> Any:
+    """The rows `fitted` has not seen."""
+    return _data(LIBRARIES[library][name][0])[0][1::2]
+
+
+def _data(source: str) -> tuple[Any, np.ndarray]:
+    if source.endswith("_first"):
+        rows, target = data(source.removesuffix("_first"))
+        return rows, target[:, 0]
+    return data(source)
+
+
+def native(model: Any, form: str = "") -> bytes:
+    """The model in its library's own format; `form` is "json" for XGBoost's other one."""
+    if isinstance(model, xgb.XGBModel):
+        return bytes(model.get_booster().save_raw(form or "ubj"))
+    if isinstance(model, lgb.LGBMModel):
+        return model.booster_.model_to_string().encode()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.cbm"
+        model.save_model(str(path))
+        return path.read_bytes()
+
+
+def pickled(model: Any) -> bytes:
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer)
+    return buffer.getvalue()

@@ -91,7 +91,7 @@ XGBOOST: dict[str, tuple[str, Callable[[], Any]]] = {
     "dart": ("breast_cancer", lambda: xgb.XGBClassifier(booster="dart", rate_drop=0.3, **XGB)),
     "forest": ("breast_cancer", lambda: xgb.XGBRFClassifier(**XGB)),
     "forest_regressor": ("diabetes", lambda: xgb.XGBRFRegressor(**XGB)),
-    "linear": ("diabetes", lambda: xgb.XGBRegressor(booster="gblinear", **XGB)),
+    "linear": ("diabetes", lambda: xgb.XGBRegressor(booster="gblinear", n_estimators=12, n_jobs=1)),
     "hinge": ("breast_cancer", lambda: xgb.XGBClassifier(objective="binary:hinge", **XGB)),
     "ranker": ("diabetes", lambda: xgb.XGBRanker(**XGB)),
     "two_targets": ("two_targets", lambda: xgb.XGBRegressor(**XGB)),
@@ -200,14 +200,12 @@ def _data(source: str) -> tuple[Any, np.ndarray]:
     return data(source)
 
 
-def native(model: Any, form: str = "") -> bytes:
-    """The model in its library's own format; `form` is "json" for XGBoost's other one."""
-    if isinstance(model, xgb.XGBModel):
-        return bytes(model.get_booster().save_raw(form or "ubj"))
+def native(model: Any, form: str = "ubj") -> bytes:
+    """The model in its library's own format; XGBoost has two, "ubj" and "json"."""
     if isinstance(model, lgb.LGBMModel):
         return model.booster_.model_to_string().encode()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.cbm"
+        path = Path(folder) / f"model.{form if isinstance(model, xgb.XGBModel) else 'cbm'}"
         model.save_model(str(path))
         return path.read_bytes()
 

@@ -4,13 +4,17 @@ own, pickled, or deep inside a pipeline.
 Their libraries start threads when left alone, which a child may not.
 """
 
+import inspect
+import re
 from typing import Any
 
 import catboost
 import lightgbm
+import lightgbm.basic
 import numpy as np
 import orjson
 import xgboost
+import xgboost.core
 
 from registry.runner.lightgbm_models import as_estimator as lightgbm_estimator
 
@@ -18,8 +22,27 @@ from registry.runner.lightgbm_models import as_estimator as lightgbm_estimator
 Other = catboost.CatBoost | xgboost.Booster | lightgbm.Booster
 XGBOOST_CLASSIFIERS = ("binary:logistic", "binary:hinge", "multi:softprob", "multi:softmax")
 CATBOOST_CLASSIFIERS = (
-    ["Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll", "MultiLogloss", "MultiCrossEntropy"]
+    "Logloss",
+    "CrossEntropy",
+    "MultiClass",
+    "MultiClassOneVsAll",
+    "MultiLogloss",
+    "MultiCrossEntropy",
 )
+
+
+def _find_functions() -> None:
+    """Look up whatever the libraries' Python halves call of the others, once and here.
+
+    ctypes does so when a function is first called: in a model that is being opened that
+    would look like an attack.
+    """
+    for module, prefix in ((xgboost.core, "XG"), (lightgbm.basic, "LGBM_")):
+        for name in set(re.findall(rf"_LIB\.({prefix}\w+)", inspect.getsource(module))):
+            getattr(module._LIB, name, None)
+
+
+_find_functions()
 
 
 def settle(part: Any) -> None:
@@ -59,7 +82,9 @@ def _settle_catboost(model: Any) -> None:
         if isinstance(rows, np.ndarray) and rows.dtype != object:
             # By rows it would read them with a thread of its own, and wait for it for ever.
             rows = np.asfortranarray(rows)
-        return predict(rows, kind, start, end, 1, *more)
+        answer = predict(rows, kind, start, end, 1, *more)
+        # Of more than two classes it puts each label into a row of its own.
+        return answer.ravel() if kind == "Class" and np.shape(answer)[1:] == (1,) else answer
 
     model._predict = on_one_thread
 
@@ -101,7 +126,8 @@ def xgboost_estimator(booster: xgboost.Booster) -> Any:
 def catboost_estimator(content: bytes) -> Any:
     """The library's own estimator for the loss it was trained on."""
     model = catboost.CatBoost().load_model(blob=content)
-    loss = _loss(model)
-    if loss not in CATBOOST_CLASSIFIERS:
-        return catboost.CatBoostRegressor().load_model(blob=content)
-    return catboost.CatBoostClassifier().load_model(blob=content)
+    if _loss(model) in CATBOOST_CLASSIFIERS:
+        return catboost.CatBoostClassifier().load_model(blob=content)
+    # Told the loss again it knows whether to answer with the exponent.
+    loss = model.get_all_params().get("loss_function")
+    return catboost.CatBoostRegressor(loss_function=loss).load_model(blob=content)

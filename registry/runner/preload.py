@@ -7,11 +7,9 @@ Import this module only in the zygote, whose environment is already clean
 
 import gc
 import importlib
-import inspect
 import io
 import pickle
 import pkgutil
-import re
 import warnings
 from types import ModuleType
 
@@ -54,7 +52,6 @@ def preload() -> list[str]:
             _walk(package, missing)
         importlib.import_module("registry.runner.children")
         _warm_up()
-        _find_functions()
     # What is here now lives for ever: the collector in a child need not touch these pages.
     gc.collect()
     gc.freeze()
@@ -104,20 +101,6 @@ def _warm_up() -> None:
         graph.SerializeToString(), _one_thread(), providers=["CPUExecutionProvider"]
     )
     session.run(None, {session.get_inputs()[0].name: np.zeros((1, 1))})
-
-
-def _find_functions() -> None:
-    """What the boosting libraries' Python halves call of the other.
-
-    ctypes looks a function up when it is first called: in a model that is being opened
-    that would look like an attack.
-    """
-    import lightgbm.basic
-    import xgboost.core
-
-    for module, prefix in ((xgboost.core, "XG"), (lightgbm.basic, "LGBM_")):
-        for name in set(re.findall(rf"_LIB\.({prefix}\w+)", inspect.getsource(module))):
-            getattr(module._LIB, name, None)
 
 
 def _one_thread() -> object:

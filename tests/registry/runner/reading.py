@@ -9,8 +9,8 @@ from registry.rows import Rows
 from registry.runner import inspector, predictors
 
 
-def inspect(content: bytes) -> tuple[dict, list[bytes]]:
-    return inspector.inspect(io.BytesIO(content), fmt="sklearn")
+def inspect(content: bytes, fmt: str = "sklearn") -> tuple[dict, list[bytes]]:
+    return inspector.inspect(io.BytesIO(content), fmt=fmt)
 
 
 def load(content: bytes, signature: dict, fmt: str = "sklearn") -> predictors.Predictor:

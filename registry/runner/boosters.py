@@ -4,17 +4,13 @@ own, pickled, or deep inside a pipeline.
 Their libraries start threads when left alone, which a child may not.
 """
 
-import inspect
-import re
 from typing import Any
 
 import catboost
 import lightgbm
-import lightgbm.basic
 import numpy as np
 import orjson
 import xgboost
-import xgboost.core
 
 from registry.runner.lightgbm_models import as_estimator as lightgbm_estimator
 
@@ -29,20 +25,6 @@ CATBOOST_CLASSIFIERS = (
     "MultiLogloss",
     "MultiCrossEntropy",
 )
-
-
-def _find_functions() -> None:
-    """Look up whatever the libraries' Python halves call of the others, once and here.
-
-    ctypes does so when a function is first called: in a model that is being opened that
-    would look like an attack.
-    """
-    for module, prefix in ((xgboost.core, "XG"), (lightgbm.basic, "LGBM_")):
-        for name in set(re.findall(rf"_LIB\.({prefix}\w+)", inspect.getsource(module))):
-            getattr(module._LIB, name, None)
-
-
-_find_functions()
 
 
 def settle(part: Any) -> None:

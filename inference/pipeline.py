@@ -4,7 +4,7 @@ In two parts, since what the cache has is read with the one call of Redis that l
 request in: `understand` the rows, then `answer` them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter_ns
@@ -42,6 +42,7 @@ class Answer:
     cached_rows: int
     cache: str
     latency_us: int
+    warnings: Sequence[Mapping[str, str]] = ()
 
     @property
     def cached(self) -> bool:
@@ -59,6 +60,7 @@ class Understood:
     keys: list[bytes]
     wanted: list[bytes]
     started: int
+    warnings: Sequence[Mapping[str, str]] = ()
 
 
 def understand(
@@ -70,10 +72,11 @@ def understand(
     false nothing is looked up; what is found out is remembered all the same.
     """
     started = perf_counter_ns()
-    rows, fault, keys = None, None, []
+    rows, fault, keys, warnings = None, None, [], ()
     try:
         rows = _checked(served, instances, pointers)
         keys = prediction_cache.keys_for(served, served.signature.methods, rows)
+        warnings = served.signature.warnings(rows, instances, pointers=pointers)
     except InvalidInput as problem:
         fault = problem
     return Understood(
@@ -84,6 +87,7 @@ def understand(
         keys=keys,
         wanted=keys if use_cache else [],
         started=started,
+        warnings=warnings,
     )
 
 
@@ -99,7 +103,7 @@ def answer(asked: Understood, found: Sequence[bytes | None] | None, *, caller: C
         known = prediction_cache.load(found) if found and asked.wanted else None
         answers = _completed(asked.served, asked.rows, asked.keys, known)
 
-    given = _answer(entry.id, answers, known, asked.started)
+    given = _answer(entry.id, answers, known, asked)
     outputs = {"predictions": given.predictions}
     if given.probabilities is not None:
         outputs["probabilities"] = given.probabilities
@@ -111,7 +115,9 @@ def answer(asked: Understood, found: Sequence[bytes | None] | None, *, caller: C
 
 def _checked(served: Served, instances: Sequence[Any], pointers: Sequence[str]) -> Rows:
     try:
-        return served.signature.to_rows(instances, pointers=pointers)
+        return served.signature.to_rows(
+            instances, pointers=pointers, ignore_unknown=served.ignores_unknown
+        )
     except InvalidRows as error:
         detail = error.errors[0]["detail"]
         if error.total > 1:
@@ -142,7 +148,7 @@ def _answer(
     prediction_id: UUID,
     answers: list[RowAnswer],
     found: list[RowAnswer | None] | None,
-    started: int,
+    asked: Understood,
 ) -> Answer:
     cached_rows = len(answers) - (found or []).count(None) if found else 0
     with_probabilities = answers[0][1] is not None
@@ -152,7 +158,8 @@ def _answer(
         probabilities=[odds for _, odds in answers] if with_probabilities else None,
         cached_rows=cached_rows,
         cache=_cache_word(cached_rows, len(answers), found is not None),
-        latency_us=_microseconds_since(started),
+        latency_us=_microseconds_since(asked.started),
+        warnings=asked.warnings,
     )
 
 

@@ -108,12 +108,16 @@ class RegisteredModel(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def ignores_unknown_columns(self) -> bool:
+        return self.unknown_columns == self.UnknownColumns.IGNORE
+
     def touch(self, *, at: datetime) -> None:
         self.updated_at = at
         self.save(update_fields=["updated_at"])
 
     def describe(self, *, at: datetime, **changes: Any) -> None:
-        """Change description, tags or metadata."""
+        """Change description, tags, metadata or unknown_columns."""
         for name, value in changes.items():
             setattr(self, name, value)
         self.updated_at = at

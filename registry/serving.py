@@ -26,6 +26,7 @@ class Served:
     host_key: str  # versions with the same key share a child: never two organizations
     signature: Signature
     is_cached: bool = True  # whether its answers are remembered
+    ignores_unknown: bool = False  # columns that the model does not take
 
 
 def resolve(
@@ -105,4 +106,5 @@ def served(version: ModelVersion) -> Served:
         host_key=f"graph:{organization_id}" if is_graph else f"estimator:{version.pk}",
         signature=version.checked_signature,
         is_cached=version.caching.serves,
+        ignores_unknown=version.model.ignores_unknown_columns,
     )

@@ -16,6 +16,7 @@ def body_of(asked: Asked, question: Understood, answer: Answer) -> dict[str, Any
         "cached": answer.cached,
         "prediction_id": answer.prediction_id,
         "latency_ms": answer.latency_us / 1000,
+        **({"warnings": answer.warnings} if answer.warnings else {}),
     }
 
 

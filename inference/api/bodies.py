@@ -1,5 +1,6 @@
 """The body of a predict request: strict JSON in one of three shapes, within limits."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from rest_framework.exceptions import ParseError
 from inference.errors import RequestTooLarge, TooManyRows, UnknownShape
 from mlplatform.foundation import body_length
 from registry.signature import Signature
+
+_NOT_JSON = re.compile(r"nan|infinity", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def parse(body: bytes, signature: Signature) -> Asked:
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise ParseError(f"The body is not valid JSON: {error}.") from error
+        raise ParseError(f"The body is not valid JSON: {error}.{_advice(body, error)}") from error
     match asked:
         case {"input": dict() | list() as row, **rest} if not rest:
             return Asked([row], ["/input"], is_single=True)
@@ -47,6 +50,14 @@ def parse(body: bytes, signature: Signature) -> Asked:
             _check_count(len(rows))
             return Asked(rows, [f"/inputs/{i}" for i in range(len(rows))], is_single=False)
     raise _unknown_shape(signature)
+
+
+def _advice(body: bytes, error: orjson.JSONDecodeError) -> str:
+    """Python writes NaN and Infinity into what it calls JSON; nobody else reads them."""
+    text = body.decode(errors="replace")[max(error.pos - 1, 0) : error.pos + 9]
+    if not _NOT_JSON.search(text):
+        return ""
+    return " JSON has neither NaN nor Infinity: send null for a missing value."
 
 
 def _check_count(rows: int) -> None:

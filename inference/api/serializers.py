@@ -15,6 +15,14 @@ class PredictSerializer(serializers.Serializer):
     )
 
 
+class WarningSerializer(serializers.Serializer):
+    """Something that the model answers though it has not learned it."""
+
+    pointer = serializers.CharField(help_text="where in the request")
+    code = serializers.ChoiceField(["unseen_category"])
+    detail = serializers.CharField()
+
+
 class AnswerSerializer(serializers.Serializer):
     """`prediction` for one row, `predictions` for many; probabilities where the model has them."""
 
@@ -30,6 +38,7 @@ class AnswerSerializer(serializers.Serializer):
     cached_rows = serializers.IntegerField(required=False, help_text="for many rows")
     prediction_id = serializers.UUIDField()
     latency_ms = serializers.FloatField()
+    warnings = WarningSerializer(many=True, required=False, help_text="left out when there is none")
 
 
 class PredictionSummarySerializer(serializers.ModelSerializer):

@@ -72,6 +72,11 @@ class ModelChangesSerializer(StrictSerializer):
     tags = Tags(required=False)
     metadata = serializers.DictField(required=False)
     caching = serializers.ChoiceField(RegisteredModel.Caching.choices, required=False)
+    unknown_columns = serializers.ChoiceField(
+        RegisteredModel.UnknownColumns.choices,
+        required=False,
+        help_text="refuse: a request with columns that the model does not take is an error",
+    )
 
 
 class AliasChangeSerializer(StrictSerializer):
@@ -144,9 +149,9 @@ class ModelSerializer(serializers.ModelSerializer):
     class Meta:
         model = RegisteredModel
         fields = [
-            "id", "name", "description", "tags", "metadata", "caching", "aliases",
-            "latest_version",
-            "prediction_endpoint", "created_at", "updated_at",
+            "id", "name", "description", "tags", "metadata", "caching",
+            "unknown_columns", "aliases", "latest_version", "prediction_endpoint",
+            "created_at", "updated_at",
         ]  # fmt: skip
 
     @extend_schema_field(OpenApiTypes.OBJECT)

@@ -115,7 +115,7 @@ class ModelView(_ReadOrDeploy):
         responses=serializers.ModelSerializer,
     )
     def patch(self, request: Request, model: str) -> Response:
-        """Change description, tags or metadata."""
+        """Change description, tags, metadata, or what is done with unknown columns."""
         found = find_model(organization_of(request), model)
         asked = serializers.ModelChangesSerializer(data=request.data)
         asked.is_valid(raise_exception=True)

@@ -80,7 +80,11 @@ def test_it_survives_a_round_trip_through_json():
         ("5,1", "/inputs/1", "row 1: expected an object or a list, got a string"),
         ({"x0": 1}, "/inputs/1/x1", "row 1, column x1: a value is required"),
         ([1, None], "/inputs/1/1", "row 1, column x1: a value is required, got null"),
-        ([1, "2"], "/inputs/1/1", "row 1, column x1: expected a number, got a string"),
+        (
+            [1, "2"],
+            "/inputs/1/1",
+            "row 1, column x1: expected a number, got a string; send 2, without quotes",
+        ),
         ([1, [2]], "/inputs/1/1", "row 1, column x1: expected a number, got a list"),
         ([1, 1e300], "/inputs/1/1", "row 1, column x1: the number is out of range (up to 3.4e+38)"),
         (
@@ -145,3 +149,127 @@ def test_all_faults_are_counted_but_twenty_told():
 def test_a_forged_signature_is_refused(forged):
     with pytest.raises(InvalidSignature):
         Signature.from_json(forged)
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ("12.5", "send 12.5, without quotes"),
+        ("12,5", "send 12.5, with a point and without quotes"),
+        ("NaN", "a missing value is null"),
+        ("", "a missing value is null"),
+        ("-Infinity", "infinity is no number that a model takes"),
+        (
+            "2024-01-31",
+            "to this model a date is a number: send the one it was trained with, such as 19753 "
+            "(days since 1970-01-01) or 1706659200 (seconds since then)",
+        ),
+        (
+            "2024-01-31T12:00:00+02:00",
+            "to this model a date is a number: send the one it was trained with, such as 19753 "
+            "(days since 1970-01-01) or 1706695200 (seconds since then)",
+        ),
+        ("31.01.2024", "to this model a date is a number: send the one it was trained with"),
+        ("2024-99-99", "to this model a date is a number: send the one it was trained with"),
+    ],
+)
+def test_a_text_for_a_number_is_refused_with_advice(value, advice):
+    [fault] = faults_of(FLOWERS, [1, value])
+
+    assert fault["detail"] == f"column x1: expected a number, got a string; {advice}"
+
+
+@pytest.mark.parametrize("value", ["tall", "1_000", "x" * 61, "१२"])
+def test_of_other_texts_nothing_is_known(value):
+    [fault] = faults_of(FLOWERS, [1, value])
+
+    assert fault["detail"] == "column x1: expected a number, got a string"
+
+
+def test_a_known_range_tells_which_number_a_date_is():
+    years = {**FLOWERS, "inputs": [{"name": "year", "dtype": "float", "range": [1990, 2020]}]}
+
+    [fault] = faults_of(years, ["2024-01-31"])
+
+    assert fault["detail"].endswith("trained with, such as 2024 (the year)")
+
+
+def test_a_truth_in_quotes_is_refused_with_advice():
+    [fault] = faults_of(HOUSES, {"rooms": 1, "city": "Bern", "garden": "True"})
+
+    assert fault["detail"] == (
+        "column garden: expected a boolean, got a string; send true, without quotes"
+    )
+
+
+@pytest.mark.parametrize("row", [{"x0": 1, "x1": 2, "id": 7}, {"x0": True, "x1": 2, "id": 7}])
+def test_unknown_columns_may_be_left_out(row):
+    signature = Signature.from_json(FLOWERS)
+
+    rows = signature.to_rows([row], pointers=["/input"], ignore_unknown=True)
+
+    np.testing.assert_array_equal(rows.blocks[0], [[1.0, 2.0]])
+
+
+def test_a_list_is_never_too_long():
+    with pytest.raises(InvalidRows):
+        Signature.from_json(FLOWERS).to_rows([[1, 2, 3]], pointers=["/input"], ignore_unknown=True)
+
+
+OPEN = {
+    **FLOWERS,
+    "named": True,
+    "inputs": [
+        {"name": "size", "dtype": "float"},
+        {"name": "grade", "dtype": "float", "categories": [1, 2], "nullable": True},
+        {"name": "city", "dtype": "string", "categories": ["Bern"], "nullable": True},
+        {"name": "a/b", "dtype": "string", "categories": ["x"]},
+        {"name": "yes", "dtype": "boolean"},
+        {"name": "level", "dtype": "float", "categories": [0]},
+    ],
+}
+
+
+def warnings_of(*instances):
+    pointers = [f"/inputs/{i}" for i in range(len(instances))]
+    signature = Signature.from_json(OPEN)
+    rows = signature.to_rows(instances, pointers=pointers)
+    return signature.warnings(rows, instances, pointers=pointers)
+
+
+def test_what_was_seen_in_training_needs_no_warning():
+    assert warnings_of([1, 2, "Bern", "x", True, 0], [1, None, None, "x", True, 0]) == []
+
+
+def test_categories_that_the_model_copes_with_are_told():
+    row = {"size": 9, "grade": 3, "city": "Rom", "a/b": "y", "yes": False, "level": 1}
+
+    found = warnings_of(row, [1, 2, "Bern", "z", True, 0])
+
+    assert [(one["pointer"], one["detail"]) for one in found] == [
+        (
+            "/inputs/0/grade",
+            "row 0, column grade: category 3 was not in the training data, which had 1, 2",
+        ),
+        (
+            "/inputs/0/city",
+            "row 0, column city: category 'Rom' was not in the training data, which had Bern",
+        ),
+        (
+            "/inputs/0/a~1b",
+            "row 0, column a/b: category 'y' was not in the training data, which had x",
+        ),
+        (
+            "/inputs/1/3",
+            "row 1, column a/b: category 'z' was not in the training data, which had x",
+        ),
+        (
+            "/inputs/0/level",
+            "row 0, column level: category 1 was not in the training data, which had 0",
+        ),
+    ]
+    assert {one["code"] for one in found} == {"unseen_category"}
+
+
+def test_twenty_warnings_are_enough():
+    assert len(warnings_of(*([[1, 2, "Rom", "y", True, 0]] * 30))) == 20

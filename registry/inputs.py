@@ -1,0 +1,121 @@
+"""One column of a model: what it takes, and what to say to a value it does not. No framework."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from registry.advice import advice_for
+
+# Trees compute in float32: a larger number would be refused by the model itself.
+LARGEST = float(np.finfo(np.float32).max)
+
+_JSON_NAMES = {str: "a string", bool: "a boolean", dict: "an object", list: "a list"}
+
+
+class InvalidSignature(ValueError):
+    """A signature that cannot be ours: the inspected model may have forged it."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One column. `categories` are those seen in training; `unseen` says what others do.
+
+    `range` and `examples` come from the uploader's sample: they describe, and refuse nothing.
+    """
+
+    name: str
+    dtype: str  # "float" | "string" | "boolean"
+    nullable: bool = False
+    categories: tuple[str, ...] | tuple[float, ...] | None = None
+    unseen: str = "ok"  # "ok" | "error"
+    range: tuple[float, float] | None = None
+    examples: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float", "string", "boolean") or self.unseen not in ("ok", "error"):
+            raise InvalidSignature(f"input {self.name!r} is of no known kind")
+        object.__setattr__(self, "known", frozenset(self.categories or ()))
+
+    def read(self, value: Any) -> float | str | None:
+        """The value as it travels. Raises ValueError, saying what was expected."""
+        if value is None:
+            if self.nullable:
+                return None if self.dtype == "string" else float("nan")
+            raise ValueError("a value is required, got null")
+        return self._read_string(value) if self.dtype == "string" else self._read_number(value)
+
+    def _read_string(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"expected a string, got {json_name(value)}")
+        self._refuse_unseen(value)
+        return value
+
+    def _read_number(self, value: Any) -> float:
+        # true and false are numbers to a model: a data frame's boolean column was 0 and 1 to it.
+        if not isinstance(value, int | float):
+            raise ValueError(self._not_a_number(value))
+        if self.dtype == "boolean" and value not in (0, 1):
+            raise ValueError(f"expected a boolean, got {value}")
+        if not -LARGEST <= value <= LARGEST:  # also true of NaN, which JSON cannot carry
+            raise ValueError(f"the number is out of range (up to {LARGEST:.3g})")
+        self._refuse_unseen(value)
+        return float(value)
+
+    def _not_a_number(self, value: Any) -> str:
+        expected = "a boolean" if self.dtype == "boolean" else "a number"
+        fault = f"expected {expected}, got {json_name(value)}"
+        if not isinstance(value, str):
+            return fault
+        advice = advice_for(value, is_boolean=self.dtype == "boolean", known=self.range)
+        return f"{fault}; {advice}" if advice else fault
+
+    def _refuse_unseen(self, value: str | float) -> None:
+        """A graph would answer something for a category that the model itself refuses."""
+        if self.is_closed and value not in self.known:
+            raise ValueError(f"unknown category {_shown(value)}; the model knows {self.listed()}")
+
+    def not_seen(self, value: str | float) -> str:
+        """What to say of a category that the model copes with."""
+        return f"category {_shown(value)} was not in the training data, which had {self.listed()}"
+
+    def listed(self) -> str:
+        """The first of its categories."""
+        return ", ".join(f"{c:g}" if isinstance(c, float) else c for c in self.categories[:10])
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the model fails on anything but its categories."""
+        return self.unseen == "error" and bool(self.categories)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the model copes with other categories, without having learned from them."""
+        return self.unseen == "ok" and bool(self.categories)
+
+
+def json_name(value: Any) -> str:
+    """What JSON calls it."""
+    return _JSON_NAMES.get(type(value), "a number")
+
+
+def _shown(value: str | float) -> str:
+    return (f"{value:g}" if isinstance(value, float) else repr(value))[:60]
+
+
+def input_from_json(data: dict[str, Any]) -> Input:
+    """Raises InvalidSignature, or KeyError, TypeError or ValueError of a forged one."""
+    categories, ends = data.get("categories"), data.get("range")
+    return Input(
+        name=str(data["name"])[:300],
+        dtype=data["dtype"],
+        nullable=bool(data.get("nullable")),
+        categories=_categories(categories, str if data["dtype"] == "string" else float),
+        unseen=data.get("unseen") or "ok",
+        range=None if ends is None else (float(ends[0]), float(ends[1])),
+        examples=tuple(data.get("examples") or ()),
+    )
+
+
+def _categories(values: list[Any] | None, kind: type) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(kind(value) for value in values if value is not None)

@@ -8,7 +8,9 @@
   - ModelRaised            422  the model's own exception on these rows
   - ModelTimedOut          504  the model did not answer within its time
   - ModelCrashed           503  the model's process died of it, twice
+  - ModelParked            503  it died so often that it has to wait
   - ModelNotLoadable       503  the model's process refused to load it
+  - ModelChanged           503  it does not answer its golden examples as it did
   - RunnerUnavailable      503  the sandbox does not answer; nothing wrong with the model
   - BadReply               502  the model answered something else than asked
   - SpoolFull              503  the prediction cannot be logged, so it is not given
@@ -68,6 +70,18 @@ class ModelCrashed(InferenceError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "model_crashed"
     title = "The model's process died"
+
+
+class ModelParked(InferenceError):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "model_parked"
+    title = "The model keeps crashing"
+
+
+class ModelChanged(InferenceError):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "model_changed"
+    title = "The model does not answer as it did"
 
 
 class ModelNotLoadable(InferenceError):

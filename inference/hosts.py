@@ -1,164 +1,190 @@
-"""This process's connections to the sandboxed hosts that hold the models."""
+"""Asking the sandboxed hosts, which hold the models; and asking again where that is no repetition.
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+A request is asked again at once when its host has gone for reasons of its own (evicted,
+replaced, ended by what another caller sent), and once more when the host died of a request:
+for a graph in a host of that version alone, so that whoever else was there is not there the
+next time. Rows that it dies of then are told.
+"""
+
+from collections.abc import Sequence
+from time import monotonic, sleep
 from typing import Any
 
 from django.conf import settings
 
 from inference import errors
-from registry import sandbox
-from registry.artifacts import open_artifact
+from inference.connections import connection, pool
+from inference.loading import loaded_and
+from registry import sandbox_errors as sandbox
 from registry.rows import Rows
+from registry.sandbox import Host
 from registry.serving import Served
 
-# Connections kept open while nobody uses them. Each belongs to one host, so this also bounds how
-# many hosts a process keeps in touch with; those in use are bounded by the server's threads.
-MAX_IDLE = 128
-
-# Seconds before asking again: at once, then as long as a dying host takes to be buried.
-PAUSES = (0.0, 0.01, 0.05)
-PASSING = (sandbox.ChildDied.code, "host_gone", "busy")
+PAUSE_SECONDS = 0.05
+MAX_BUSY = 3  # times to be told that there is no room
+# For a runner to start again. After it, requests fail at once until it answers.
+PATIENCE_SECONDS = 8.0
+# As long a graph that was there when its host died has a host of its own.
+SUSPECT_SECONDS = 300.0
+MAX_REMEMBERED = 1000
 
 Outputs = dict[str, Any]
 
-
-class Pool:
-    """Idle connections by host key, the last used one first. Thread-safe."""
-
-    def __init__(self, max_idle: int = MAX_IDLE) -> None:
-        self._lock = threading.Lock()
-        self._idle: dict[str, list[sandbox.Host]] = {}
-        self._count = 0
-        self._max_idle = max_idle
-
-    def take(self, key: str) -> sandbox.Host | None:
-        with self._lock:
-            connections = self._idle.get(key)
-            return self._removed(key, connections, -1) if connections else None
-
-    def give_back(self, key: str, host: sandbox.Host) -> None:
-        with self._lock:
-            self._idle[key] = [*self._idle.pop(key, []), host]  # last in the dict: used last
-            self._count += 1
-            spare = None
-            if self._count > self._max_idle:
-                spare = self._removed(*next(iter(self._idle.items())), 0)
-        if spare:
-            spare.close()
-
-    def _removed(self, key: str, connections: list[sandbox.Host], index: int) -> sandbox.Host:
-        self._count -= 1
-        host = connections.pop(index)
-        if not connections:
-            del self._idle[key]
-        return host
-
-    def clear(self) -> None:
-        for key in list(self._idle):
-            self.forget(key)
-
-    def forget(self, key: str) -> None:
-        """Close the idle connections to a host that is gone."""
-        with self._lock:
-            connections = self._idle.pop(key, [])
-            self._count -= len(connections)
-        for host in connections:
-            host.close()
-
-
-pool = Pool()
-# One lock a digest that this process has loaded.
-_loading: dict[str, threading.Lock] = {}
+_suspects: dict[str, float] = {}  # digest: until
+_answered: dict[int, float] = {}  # child: when it last answered anybody here
+_silent_since: float | None = None  # the runner
 
 
 def predict(served: Served, rows: Rows, methods: Sequence[str]) -> Outputs:
     """What the model answers to `rows`, by method.
 
     Loads the model into its host when that does not hold it. Raises
-    ModelRaised, ModelTimedOut, ModelCrashed, ModelNotLoadable,
-    RunnerUnavailable or BadReply (of inference.errors), or what
+    ModelRaised, ModelTimedOut, ModelCrashed, ModelParked, ModelNotLoadable,
+    ModelChanged, RunnerUnavailable or BadReply (of inference.errors), or what
     `registry.artifacts.open_artifact` raises.
     """
     try:
-        return _predict_or_reconnect(served, rows, methods)
+        return _Asking(served, rows, methods).answer()
     except sandbox.SandboxError as error:
         raise _problem(error) from error
 
 
-def _predict_or_reconnect(served: Served, rows: Rows, methods: Sequence[str]) -> Outputs:
-    """Ask again with a new connection when the host has died.
+class _Asking:
+    """One request, asked until it is answered, refused or out of time."""
 
-    It may have been evicted since the last request, or killed by what another
-    caller sent. Rows that it dies of kill it once more; then that is told.
-    """
-    deaths = 0
-    for pause in PAUSES:
+    def __init__(self, served: Served, rows: Rows, methods: Sequence[str]) -> None:
+        self._served = served
+        self._rows = rows
+        self._methods = methods
+        self._until = monotonic() + settings.PREDICT_DEADLINE_SECONDS
+        self._key = served.host_key
+        if _suspects and _suspects.get(served.served_digest, 0.0) > monotonic():
+            self._key = _own_key(served)
+        self._deaths = 0
+        self._busy = 0
+
+    def answer(self) -> Outputs:
+        while True:
+            try:
+                return self._ask()
+            except sandbox.ChildDied as error:
+                self._count_death(error)
+            except sandbox.RunnerUnavailable as error:
+                self._count_refusal(error)
+            if self._left() <= 0:
+                raise sandbox.ChildTimedOut("The model's process was not there in time.")
+
+    def _ask(self) -> Outputs:
+        host = connection(self._key, kind=self._served.host_kind)
+        _runner_answers()
         try:
-            return _predict(served, rows, methods)
-        except (sandbox.ChildDied, sandbox.RunnerUnavailable) as error:
-            pool.forget(served.host_key)
-            deaths += error.code == sandbox.ChildDied.code
-            if deaths == 2 or error.code not in PASSING:
-                raise
-            time.sleep(pause)
-    return _predict(served, rows, methods)
+            outputs = self._ask_host(host)
+        except (sandbox.ModelRaised, sandbox.ModelRefused, sandbox.NotLoaded, errors.ModelChanged):
+            pool.give_back(self._key, host)
+            raise
+        except sandbox.ChildDied:
+            pool.forget(self._key, child=host.child)
+            host.close()
+            raise
+        except BaseException:
+            host.close()
+            raise
+        pool.give_back(self._key, host)
+        return outputs
 
-
-def _predict(served: Served, rows: Rows, methods: Sequence[str]) -> Outputs:
-    deadline = settings.PREDICT_DEADLINE_SECONDS
-    with _connection(served) as host:
-        ask = partial(host.predict, served.served_digest, rows, methods, deadline=deadline)
+    def _ask_host(self, host: Host) -> Outputs:
         try:
-            return ask()
+            return self._exchange(host)
         except sandbox.NotLoaded:
-            return _load_and(ask, host, served)
+            return loaded_and(lambda: self._anew(host), host, self._served)
 
+    def _anew(self, host: Host) -> Outputs:
+        # The time that loading takes is not the request's.
+        self._until = monotonic() + settings.PREDICT_DEADLINE_SECONDS
+        return self._exchange(host)
 
-def _load_and(ask: Callable[[], Outputs], host: sandbox.Host, served: Served) -> Outputs:
-    """Of many first requests one reads the model's file; the others find it loaded."""
-    with _loading.setdefault(served.served_digest, threading.Lock()):
+    def _exchange(self, host: Host) -> Outputs:
+        asked = monotonic()
         try:
-            return ask()
-        except sandbox.NotLoaded:
-            _load(host, served)
-    return ask()
+            outputs = host.predict(
+                self._served.served_digest,
+                self._rows,
+                self._methods,
+                deadline=self._left(),
+                kill_late=False,
+            )
+        except sandbox.ChildTimedOut:
+            if not _has_lived_since(host.child, (asked + monotonic()) / 2):
+                host.end("late")
+            raise
+        _remember(_answered, host.child, monotonic())
+        return outputs
+
+    def _left(self) -> float:
+        return self._until - monotonic()
+
+    def _count_death(self, error: sandbox.ChildDied) -> None:
+        """Raises it when the request has been given its second chance."""
+        if error.code != sandbox.ChildDied.code:
+            return
+        self._deaths += 1
+        if self._deaths == 2:
+            raise error
+        self._suspect()
+
+    def _suspect(self) -> None:
+        if self._served.host_kind == "graph":
+            until = monotonic() + SUSPECT_SECONDS
+            _remember(_suspects, self._served.served_digest, until)
+            self._key = _own_key(self._served)
+
+    def _count_refusal(self, error: sandbox.RunnerUnavailable) -> None:
+        """Wait a moment; raises it when waiting has no use."""
+        if isinstance(error, sandbox.Parked):
+            if self._key == _own_key(self._served) or self._served.host_kind != "graph":
+                raise error
+            self._suspect()
+        elif error.code == "busy":
+            self._busy += 1
+            if self._busy > MAX_BUSY:
+                raise error
+        elif error.code != sandbox.RunnerUnavailable.code or not _is_worth_waiting():
+            raise error
+        if self._left() <= PAUSE_SECONDS:
+            raise error
+        sleep(PAUSE_SECONDS)
 
 
-def _load(host: sandbox.Host, served: Served) -> None:
-    with open_artifact(served.served_digest) as file:
-        host.load(
-            served.served_digest,
-            file.fileno(),
-            fmt=served.fmt,
-            signature=served.signature.to_json(),
-            deadline=settings.LOAD_DEADLINE_SECONDS,
-        )
+def _own_key(served: Served) -> str:
+    return f"{served.host_key}:{served.served_digest[:32]}"
 
 
-@contextmanager
-def _connection(served: Served) -> Iterator[sandbox.Host]:
-    """A connection to the host; kept afterwards unless its exchange was cut off."""
-    host = pool.take(served.host_key) or _connect(served)
-    try:
-        yield host
-    except (sandbox.ModelRaised, sandbox.ModelRefused, sandbox.NotLoaded):
-        pool.give_back(served.host_key, host)
-        raise
-    except BaseException:
-        host.close()
-        raise
-    pool.give_back(served.host_key, host)
+def _remember(known: dict[Any, float], key: Any, at: float) -> None:
+    if len(known) >= MAX_REMEMBERED and key not in known:
+        known.clear()
+    known[key] = at
 
 
-def _connect(served: Served) -> sandbox.Host:
-    return sandbox.Runner(settings.RUNNER_SOCKET).host(served.host_key, kind=served.host_kind)
+def _has_lived_since(child: int, moment: float) -> bool:
+    """Whether it answered somebody: then it is slow, not stuck, and others wait for it."""
+    return _answered.get(child, 0.0) > moment
+
+
+def _is_worth_waiting() -> bool:
+    global _silent_since
+    if _silent_since is None:
+        _silent_since = monotonic()
+    return monotonic() - _silent_since < PATIENCE_SECONDS
+
+
+def _runner_answers() -> None:
+    global _silent_since
+    _silent_since = None
 
 
 def _problem(error: sandbox.SandboxError) -> errors.InferenceError:
+    if isinstance(error, sandbox.Parked):
+        return errors.ModelParked(error.reason, retry_after=error.retry_after)
     problem, retry_after = _PROBLEMS.get(type(error), (errors.BadReply, None))
     return problem(error.reason, retry_after=retry_after)
 

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from time import monotonic, sleep
 from typing import Any
 
@@ -120,10 +120,7 @@ class Runner:
 
     @contextmanager
     def turn_to_load(self, child: int, *, timeout: float) -> Iterator[None]:
-        """Wait until this child may be given a model: few are loaded at once.
-
-        Raises RunnerUnavailable.
-        """
+        """Wait until this child may be given a model. Raises RunnerUnavailable."""
         with self._control.connected(timeout) as control:
             ask(control, {"op": "permit", "child": child})
             yield
@@ -194,6 +191,20 @@ class Host:
         """
         request = {"op": "load", "digest": digest, "fmt": fmt, "signature": signature}
         return clean_json(self.ask(request, deadline=deadline, file=artifact_fd).header)
+
+    def turn_to_load(self, *, timeout: float) -> AbstractContextManager[None]:
+        """Wait until it may be given a model: few are loaded at once, and one a child.
+
+        Raises RunnerUnavailable.
+        """
+        return self._runner.turn_to_load(self.child, timeout=timeout)
+
+    def rename(self, digest: str, to: str | None, *, deadline: float) -> None:
+        """Have a model answer to another name, or to none: then the child drops it.
+
+        Raises ModelRefused, ChildDied, ChildTimedOut or BadReply.
+        """
+        self.ask({"op": "rename", "digest": digest, "to": to}, deadline=deadline)
 
     def predict(
         self,

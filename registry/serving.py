@@ -1,6 +1,8 @@
 """Who answers for a model: from a name in a URL to all that a prediction needs to know."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from accounts.models import Organization
@@ -27,6 +29,8 @@ class Served:
     signature: Signature
     is_cached: bool = True  # whether its answers are remembered
     ignores_unknown: bool = False  # columns that the model does not take
+    # Asked again whenever a host loads the version.
+    golden: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 def resolve(
@@ -107,4 +111,5 @@ def served(version: ModelVersion) -> Served:
         signature=version.checked_signature,
         is_cached=version.caching.serves,
         ignores_unknown=version.model.ignores_unknown_columns,
+        golden=version.golden,
     )

@@ -51,18 +51,20 @@ class Inspection:
 
 
 class Host:
-    """Answers "load" and "predict"; holds models, the least recently used one leaves first."""
+    """Answers "load", "rename" and "predict"; the model used least recently leaves first."""
 
     def __init__(self, max_bytes: int = MAX_HELD_BYTES) -> None:
         self._held: OrderedDict[str, predictors.Predictor] = OrderedDict()
         self._max_bytes = max_bytes
+        self._acts = {"load": self._load, "rename": self._rename}
 
     def answer(self, requests: list[Request]) -> None:
         """Rows that ask the same of the same model go through it together."""
         batches: dict[tuple, list[_Question]] = {}
         for request in requests:
-            if request.header.get("op") == "load":
-                self._load(request)
+            act = self._acts.get(str(request.header.get("op")))
+            if act is not None:
+                act(request)
                 continue
             try:
                 question = _Question(request)
@@ -86,6 +88,14 @@ class Host:
             refuse(request, error)
         except BaseException as error:
             refuse(request, error)
+
+    def _rename(self, request: Request) -> None:
+        """Loaded on trial, a model gets its name, or leaves."""
+        predictor = self._held.pop(str(request.header.get("digest")), None)
+        to = request.header.get("to")
+        if predictor is not None and isinstance(to, str):
+            self._held[to] = predictor
+        request.reply({"held": len(self._held)})
 
     def _opened(self, request: Request) -> predictors.Predictor:
         with _artifact(request) as file:

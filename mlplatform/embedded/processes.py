@@ -1,6 +1,7 @@
 """The platform's processes, and the order in which they start."""
 
 import hashlib
+import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +15,8 @@ from mlplatform.embedded.places import PROJECT, Data, make_private, sockets_for
 from mlplatform.embedded.postgres import Cluster, cluster_for
 from mlplatform.embedded.valkey import Store, store_for
 
-WEB_WORKERS = 2
-WEB_THREADS = 8
+WEB_WORKERS = int(os.environ.get("WEB_WORKERS", "2"))
+WEB_THREADS = int(os.environ.get("WEB_THREADS", "8"))
 QUEUES = "default,admission,maint"
 
 

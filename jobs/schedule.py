@@ -21,6 +21,13 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    # Costs a question to the runner and a query while nothing has changed; after an upgrade no
+    # champion shall answer wrongly for long.
+    "replay golden examples": {
+        "task": "jobs.tasks.replay_golden_examples",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     # Seven days ahead, so that a week without beat is harmless. The drainer makes them too.
     "make prediction partitions": {
         "task": "jobs.tasks.make_prediction_partitions",

@@ -16,6 +16,11 @@ def request_waiting_admissions(**kwargs: Any) -> None:
 
 
 @shared_task
+def replay_golden_examples(**kwargs: Any) -> None:
+    upkeep.replay_golden_examples()
+
+
+@shared_task
 def make_prediction_partitions(**kwargs: Any) -> None:
     upkeep.make_prediction_partitions(at=now())
 

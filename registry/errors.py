@@ -5,6 +5,9 @@
   - VersionNotFound        404  the model has no such version or alias
   - NothingServes          409  the model has no version that answers yet
   - VersionNotReady        409  the version has not passed admission
+  - VersionInUse           409  an alias points at the version
+  - AnswersOtherwise       409  the version does not answer its golden example as it did
+  - GoldenUnanswered       503  the golden example could not be asked
   - InvalidName            400  the model's name cannot be part of a URL
   - ArtifactTooLarge       413  over MAX_ARTIFACT_BYTES
   - EmptyArtifact          400  a file of no bytes
@@ -44,6 +47,24 @@ class VersionNotReady(RegistryProblem):
     status = HTTPStatus.CONFLICT
     code = "version_not_ready"
     title = "The version is not ready"
+
+
+class VersionInUse(RegistryProblem):
+    status = HTTPStatus.CONFLICT
+    code = "version_in_use"
+    title = "An alias points at the version"
+
+
+class AnswersOtherwise(RegistryProblem):
+    status = HTTPStatus.CONFLICT
+    code = "answers_otherwise"
+    title = "The version answers otherwise than when it was admitted"
+
+
+class GoldenUnanswered(RegistryProblem):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "golden_unanswered"
+    title = "The version's golden example could not be asked"
 
 
 class InvalidName(RegistryProblem):

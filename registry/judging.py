@@ -30,6 +30,8 @@ FIRST_ROWS = 400
 SECONDS_FOR_ROWS = 0.5
 MOST_EXTRA_ROWS = 2000
 GOLDEN_ROWS = 3
+# So many are asked twice, to know a model that answers at random.
+LOOKED_AT = 50
 # With fewer rows answered by the original, a graph's likeness would prove too little.
 LEAST_ROWS = 30
 
@@ -64,6 +66,9 @@ def judge(
         _load(host, version.digest, artifact, version.format, signature)
         rows, original = _answers(host, version.digest, signature, hints, extra)
         seconds = _seconds_a_row(host, version.digest, rows, signature)
+        deadline = settings.ADMISSION_DEADLINE_SECONDS
+        first = rows.first(LOOKED_AT)
+        again = host.predict(version.digest, first, signature.methods, deadline=deadline)
     finally:
         host.close()
     found = Parity(rows.count, None, 0.0, inspection.report.get("not_compiled") or "not compiled")
@@ -71,15 +76,15 @@ def judge(
         found = replace(found, reason="the model answered too few of our rows to compare a graph")
     for graph in inspection.graphs if rows.count >= LEAST_ROWS else ():
         digest = artifacts.digest_of([graph])
-        found, graph_seconds = _try_graph(runner, digest, graph, signature, rows, original)
+        found, graph_seconds, answers = _try_graph(runner, digest, graph, signature, rows, original)
         if found.holds:
             artifacts.save_bytes(graph)
             return Verdict(
                 digest,
                 _report(found, seconds, graph_seconds),
-                _golden(signature, rows, original),
+                _golden(signature, rows, original, again, answers),
             )
-    return Verdict("", _report(found, seconds, None), _golden(signature, rows, original))
+    return Verdict("", _report(found, seconds, None), _golden(signature, rows, original, again))
 
 
 def _load(host: Host, digest: str, file: BinaryIO, fmt: str, signature: Signature) -> None:
@@ -140,8 +145,8 @@ def _try_graph(
     signature: Signature,
     rows: Rows,
     original: Mapping[str, Any],
-) -> tuple[Parity, float]:
-    """How the graph compares, and its seconds a row."""
+) -> tuple[Parity, float, Mapping[str, Any]]:
+    """How the graph compares, its seconds a row, and its answers."""
     host = runner.fresh_host(kind="graph")
     try:
         with artifacts.as_descriptor(graph) as file:
@@ -149,12 +154,13 @@ def _try_graph(
         deadline = settings.ADMISSION_DEADLINE_SECONDS
         answers = host.predict(digest, rows, signature.methods, deadline=deadline)
         found = parity.compare(original, answers, rows=rows.count)
-        return found, _seconds_a_row(host, digest, rows, signature) if found.holds else 0.0
+        seconds = _seconds_a_row(host, digest, rows, signature) if found.holds else 0.0
+        return found, seconds, answers
     except RunnerUnavailable:
         raise
     except SandboxError as error:
         # The graph's fault only: the original still serves.
-        return Parity(rows.count, None, 0.0, f"the graph failed: {error.reason}"), 0.0
+        return Parity(rows.count, None, 0.0, f"the graph failed: {error.reason}"), 0.0, {}
     finally:
         host.close()
 
@@ -178,15 +184,41 @@ def _report(found: Parity, seconds: float, graph_seconds: float | None) -> dict[
     return report
 
 
-def _golden(signature: Signature, rows: Rows, original: Mapping[str, Any]) -> dict[str, Any]:
-    """A row and the original's answer, and two more of them, to be replayed later."""
-    count = min(GOLDEN_ROWS, rows.count)
+def _golden(
+    signature: Signature,
+    rows: Rows,
+    original: Mapping[str, Any],
+    again: Mapping[str, Any],
+    graph: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Some rows and the original's answers, to be replayed later.
+
+    Rows that the graph answers otherwise are left out: labels that tie. Of a model that
+    answers at random (not `again` as before) only an input is kept.
+    """
+    count = min(LOOKED_AT, rows.count)
     inputs = probe_rows.as_instances(signature, rows.first(count))
     examples = [
         {"input": inputs[at], **{name: _answer(output, at) for name, output in original.items()}}
         for at in range(count)
     ]
-    return {**examples[0], "more": examples[1:]}
+    if not all(parity.matches(one, _only(again, at)) for at, one in enumerate(examples)):
+        return {"input": inputs[0]}
+    if graph is not None:
+        examples = [one for at, one in enumerate(examples) if parity.matches(one, _only(graph, at))]
+    if not examples:
+        return {"input": inputs[0]}
+    return {**examples[0], "more": examples[1:GOLDEN_ROWS]}
+
+
+def _only(outputs: Mapping[str, Any], at: int) -> dict[str, Any]:
+    """The answers to one of the rows, as if it had been asked alone."""
+    return {
+        name: [part[at : at + 1] for part in output]
+        if isinstance(output, list) and output and isinstance(output[0], np.ndarray)
+        else output[at : at + 1]
+        for name, output in outputs.items()
+    }
 
 
 def _answer(output: Any, at: int) -> Any:

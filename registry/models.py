@@ -186,6 +186,7 @@ class ModelVersion(models.Model):
         ESTIMATOR = "estimator", "the model's own library"
 
     SERVING = (Status.READY, Status.DEPRECATED)
+    ADMITTED = (*SERVING, Status.ARCHIVED)
     # Without a sign of life for so long, its worker is taken for dead (registry.heartbeat): long
     # enough for some lost beats, and for clocks of two machines that differ a little.
     LEASE = timedelta(seconds=30)
@@ -321,6 +322,20 @@ class ModelVersion(models.Model):
         """What was found in the same bytes and sample holds here as well. Raises ClaimLost."""
         self.format, self.scan, self.profile = twin.format, twin.scan, twin.profile
         self._write("format", "scan", "profile", claim=self.claim)
+
+    def pin(self, pinned: bool) -> None:
+        self.pinned = pinned
+        self.save(update_fields=["pinned"])
+
+    def retire(self, status: str) -> None:
+        """To one of READY, DEPRECATED and ARCHIVED from another of them."""
+        self.status = status
+        self.save(update_fields=["status"])
+
+    def recheck(self, libraries: dict[str, str]) -> None:
+        """With these as well it answers as when it was admitted."""
+        self.checked_with = libraries
+        self.save(update_fields=["checked_with"])
 
     def write_steps(self) -> None:
         """How far admission is. Raises ClaimLost."""

@@ -6,23 +6,39 @@ from django.db import transaction
 
 from accounts import audit, generation
 from accounts.models import User
+from registry import golden
 from registry.errors import VersionNotReady
 from registry.models import Alias, ModelVersion, RegisteredModel
 
 
-@transaction.atomic
 def promote(version: ModelVersion, *, alias: str, by: User, at: datetime) -> Alias:
     """Let `alias` point at the version from now on; going back is the same call.
 
-    Raises VersionNotReady, and then the old version goes on serving.
+    Its golden example is asked first: a version that answers otherwise than when it was admitted
+    is taken out of service. Raises VersionNotReady, AnswersOtherwise or GoldenUnanswered, and then
+    the old version goes on serving.
     """
-    RegisteredModel.objects.select_for_update().get(pk=version.model_id)
+    _require_serving(version)
+    # Before the transaction: a child may take seconds, and no row stays locked for that.
+    golden.replay_or_hold(version)
+    return _promote(version, alias=alias, by=by, at=at)
+
+
+@transaction.atomic
+def _promote(version: ModelVersion, *, alias: str, by: User, at: datetime) -> Alias:
+    model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
+    version = model.versions.get(pk=version.pk)
+    version.model = model
+    _require_serving(version)
+    return point(version, alias=alias, by=by, at=at)
+
+
+def _require_serving(version: ModelVersion) -> None:
     if not version.is_serving:
         raise VersionNotReady(
             f"Version {version.number} is {_state(version)}; only a ready version can answer."
             + (f" {version.reason}" if version.reason else "")
         )
-    return point(version, alias=alias, by=by, at=at)
 
 
 def _state(version: ModelVersion) -> str:

@@ -244,7 +244,10 @@ TABLE: dict[str, dict[str, Rule]] = {
         "delete": DEPLOY(204),
     },
     "api/v1/models/<model:model>/versions": {"get": READ(200)},
-    "api/v1/models/<model:model>/versions/<number:number>": {"get": READ(200)},
+    "api/v1/models/<model:model>/versions/<number:number>": {
+        "get": READ(200),
+        "patch": DEPLOY(200, body={"pinned": True}),
+    },
     "api/v1/models/<model:model>/aliases/<slug:alias>": {
         "put": DEPLOY(200, body={"version": 1}),
         "delete": DEPLOY(204),

@@ -79,6 +79,13 @@ class ModelChangesSerializer(StrictSerializer):
     )
 
 
+class VersionChangesSerializer(StrictSerializer):
+    pinned = serializers.BooleanField(
+        required=False, help_text="true: the original answers, graph or not"
+    )
+    status = serializers.ChoiceField(["ready", "deprecated", "archived"], required=False)
+
+
 class AliasChangeSerializer(StrictSerializer):
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
 
@@ -125,8 +132,8 @@ class VersionSerializer(serializers.ModelSerializer):
         fields = [
             "id", "model", "number", "status", "reason_code", "reason", "format", "filename",
             "digest", "size", "runtime", "signature", "estimator", "parity", "golden_example",
-            "profile", "steps", "scan", "checked_with", "caching", "aliases", "status_url",
-            "created_at", "ready_at",
+            "profile", "steps", "scan", "checked_with", "pinned", "caching", "aliases",
+            "status_url", "created_at", "ready_at",
         ]  # fmt: skip
 
     @extend_schema_field(OpenApiTypes.OBJECT)

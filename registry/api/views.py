@@ -19,6 +19,7 @@ from accounts.tenancy import organization_of
 from registry.api import serializers
 from registry.catalogue import delete_model, describe_model
 from registry.errors import InvalidName
+from registry.lifecycle import change_version
 from registry.models import CHAMPION, ModelVersion, RegisteredModel, RegisteredModelQuerySet
 from registry.promotion import promote, remove_alias
 from registry.serving import find_model, find_version
@@ -151,15 +152,30 @@ class VersionsView(GenericAPIView):
         return self.get_paginated_response(serializers.VersionSerializer(page, many=True).data)
 
 
-class VersionView(APIView):
-    permission_classes = [CanRead]
-
+class VersionView(_ReadOrDeploy):
     @extend_schema(
         operation_id="get_version", tags=["models"], responses=serializers.VersionSerializer
     )
     def get(self, request: Request, model: str, number: int) -> Response:
         """One version: its status, and why it was rejected if it was."""
         version = _version(request, model, number)
+        return Response(serializers.VersionSerializer(version).data)
+
+    @extend_schema(
+        operation_id="change_version",
+        tags=["models"],
+        request=serializers.VersionChangesSerializer,
+        responses=serializers.VersionSerializer,
+    )
+    def patch(self, request: Request, model: str, number: int) -> Response:
+        """Pin the version to the original, or deprecate, archive or restore it."""
+        asked = serializers.VersionChangesSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+
+        version = change_version(
+            _version(request, model, number), by=request.user, **asked.validated_data
+        )
+
         return Response(serializers.VersionSerializer(version).data)
 
 

@@ -95,7 +95,7 @@ def _why_not(version: ModelVersion) -> str:
 
 def served(version: ModelVersion) -> Served:
     """`version` with its model loaded."""
-    is_graph = version.runtime == ModelVersion.Runtime.GRAPH and not version.pinned
+    is_graph = version.is_graph
     organization_id = version.model.organization_id
     return Served(
         organization_id=organization_id,

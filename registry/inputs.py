@@ -9,7 +9,11 @@ from registry.advice import advice_for
 
 # Trees compute in float32: a larger number would be refused by the model itself.
 LARGEST = float(np.finfo(np.float32).max)
+# Numbers travel as doubles: beyond this, two integers would be one.
+LARGEST_INTEGER = 2**53
 
+DTYPES = ("float", "integer", "string", "boolean")
+EXPECTED = {"float": "a number", "integer": "an integer", "boolean": "a boolean"}
 _JSON_NAMES = {str: "a string", bool: "a boolean", dict: "an object", list: "a list"}
 
 
@@ -25,7 +29,7 @@ class Input:
     """
 
     name: str
-    dtype: str  # "float" | "string" | "boolean"
+    dtype: str  # one of DTYPES
     nullable: bool = False
     categories: tuple[str, ...] | tuple[float, ...] | None = None
     unseen: str = "ok"  # "ok" | "error"
@@ -33,7 +37,7 @@ class Input:
     examples: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.dtype not in ("float", "string", "boolean") or self.unseen not in ("ok", "error"):
+        if self.dtype not in DTYPES or self.unseen not in ("ok", "error"):
             raise InvalidSignature(f"input {self.name!r} is of no known kind")
         object.__setattr__(self, "known", frozenset(self.categories or ()))
 
@@ -57,14 +61,15 @@ class Input:
             raise ValueError(self._not_a_number(value))
         if self.dtype == "boolean" and value not in (0, 1):
             raise ValueError(f"expected a boolean, got {value}")
+        if self.dtype == "integer":
+            _refuse_fraction(value)
         if not -LARGEST <= value <= LARGEST:  # also true of NaN, which JSON cannot carry
             raise ValueError(f"the number is out of range (up to {LARGEST:.3g})")
         self._refuse_unseen(value)
         return float(value)
 
     def _not_a_number(self, value: Any) -> str:
-        expected = "a boolean" if self.dtype == "boolean" else "a number"
-        fault = f"expected {expected}, got {json_name(value)}"
+        fault = f"expected {EXPECTED[self.dtype]}, got {json_name(value)}"
         if not isinstance(value, str):
             return fault
         advice = advice_for(value, is_boolean=self.dtype == "boolean", known=self.range)
@@ -92,6 +97,13 @@ class Input:
     def is_watched(self) -> bool:
         """Whether the model copes with other categories, without having learned from them."""
         return self.unseen == "ok" and bool(self.categories)
+
+
+def _refuse_fraction(value: float) -> None:
+    if value % 1:
+        raise ValueError(f"expected an integer, got {value}")
+    if abs(value) > LARGEST_INTEGER:
+        raise ValueError(f"the integer is out of range (up to {LARGEST_INTEGER})")
 
 
 def json_name(value: Any) -> str:

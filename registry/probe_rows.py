@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from registry import parity
+from registry.inputs import LARGEST, LARGEST_INTEGER, Input
 from registry.rows import Block, Rows
-from registry.signature import LARGEST, Input, Signature
+from registry.signature import Signature
 
 Hints = Sequence[Mapping[str, Any]]
 
@@ -50,6 +51,7 @@ def typical_row(signature: Signature, hints: Hints) -> Rows:
             columns.append(_words(column, hint)[:1])
         else:
             center = _finite(hint.get("center"), 0.0)
+            center = round(center) if column.dtype == "integer" else center
             columns.append(np.array([column.categories[0] if column.is_closed else center]))
     return Rows(_blocks(signature, columns), 1)
 
@@ -95,6 +97,8 @@ def _numbers(
     if len(splits):
         chosen = random.random(count) < 1 / 3
         values[chosen] = random.choice(_neighbours(splits), int(chosen.sum()))
+    if column.dtype == "integer":
+        values = np.clip(np.round(values), -LARGEST_INTEGER, LARGEST_INTEGER)
     if column.nullable:
         values[random.random(count) < 1 / 8] = np.nan
     return np.clip(values, -LARGEST, LARGEST)

@@ -177,6 +177,8 @@ def _example_of(column: Input) -> float | str | bool:
         return column.examples[0]
     if column.dtype == "boolean":
         return True
+    if column.dtype == "integer":
+        return int(column.categories[0]) if column.categories else 0
     if column.dtype == "float":
         return column.categories[0] if column.categories else 0.0
     return column.categories[0] if column.categories else "text"

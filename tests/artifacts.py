@@ -163,7 +163,9 @@ def fitted(name: str) -> Any:
 def graph_of(name: str) -> bytes:
     """The same as users of skl2onnx export it."""
     rows = data(NUMERIC[name][0])[0][:1].astype(np.float32)
-    return skl2onnx.to_onnx(fitted(name), rows).SerializeToString()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it reads attributes that scikit-learn gave up
+        return skl2onnx.to_onnx(fitted(name), rows).SerializeToString()
 
 
 def held_out(name: str) -> np.ndarray:

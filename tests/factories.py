@@ -42,12 +42,19 @@ def uploaded_file(content: bytes, name: str = "model.joblib") -> SimpleUploadedF
 
 
 def make_version(
-    organization: Organization, by: User, *, name: str = "iris", content: bytes | None = None
+    organization: Organization,
+    by: User,
+    *,
+    name: str = "iris",
+    content: bytes | None = None,
+    **options: str,
 ) -> ModelVersion:
     """An uploaded version that waits for admission."""
     content = dumped(iris_pipeline()) if content is None else content
     file = ContentFile(content, name="model.joblib")
-    return upload_version(organization=organization, by=by, name=name, file=file, at=now())
+    return upload_version(
+        organization=organization, by=by, name=name, file=file, at=now(), **options
+    )
 
 
 def make_ready_version(

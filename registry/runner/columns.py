@@ -335,6 +335,14 @@ def _note_splits(
             column.split_at(thresholds[features == index])
 
 
+def _follow_stated(step: Any, origins: Origins) -> None:
+    """A graph knows its columns itself."""
+    for column, known in zip(origins, step.stated_columns_, strict=True):
+        column.dtype = known.dtype
+        column.categories = known.categories
+        column.split_at(np.array(known.thresholds, dtype=float))
+
+
 def _follow_parts(step: Any, origins: Origins) -> None:
     """Voting, stacking, bagging, forests, one-vs-rest …: each part sees the same features."""
     parts = getattr(step, "estimators_", None)
@@ -356,6 +364,7 @@ _robust_scaler = partial(_follow_scaler, center="center_", scale="scale_")
 
 # The first attribute a fitted step has says what it is; the order matters.
 FOLLOWERS: list[tuple[Callable, str]] = [
+    (_follow_stated, "stated_columns_"),
     (_follow_pipeline, "steps"),
     (_follow_table, "_transformer_to_input_indices"),
     (_follow_union, "transformer_list"),

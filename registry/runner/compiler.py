@@ -6,6 +6,7 @@ answers alike is judged elsewhere, on rows made by the trusted side.
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,9 @@ from registry.runner.compile_models import Answer
 from registry.runner.facts import clean
 from registry.runner.graph_builder import ML_OPSET, OPSET, Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled
-from registry.runner.predictors import open_session
+from registry.runner.open_onnx import OnnxModel
 from registry.runner.refusals import Refused
+from registry.runner.sessions import open_session
 from registry.runner.signature_reader import Reading
 
 MAX_GRAPHS = 2
@@ -42,11 +44,7 @@ class Compiled:
 def compile_estimator(reading: Reading) -> Compiled:
     """Never raises: a model that does not compile is served as it is."""
     compiled, reasons = Compiled(), []
-    for precision, attempt in (
-        ("float64", compile_exactly),
-        ("float64", _convert_double),
-        ("float32", _convert_float),
-    ):
+    for precision, attempt in _attempts(reading):
         try:
             _add(compiled, precision, attempt(reading))
         except Exception as error:
@@ -57,6 +55,17 @@ def compile_estimator(reading: Reading) -> Compiled:
     if not compiled.graphs:
         compiled.reason = clean(f"Served as uploaded: {reasons[0]}.")
     return compiled
+
+
+def _attempts(reading: Reading) -> list[tuple[str, Callable[[Reading], bytes]]]:
+    estimator = reading.predictor.estimator
+    if isinstance(estimator, OnnxModel):
+        return [(estimator.precision, lambda _: estimator.as_served())]
+    return [
+        ("float64", compile_exactly),
+        ("float64", _convert_double),
+        ("float32", _convert_float),
+    ]
 
 
 def _add(compiled: Compiled, precision: str, graph: bytes) -> None:

@@ -40,6 +40,8 @@ STANDARD = """
     TopK ReduceL1 ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
     ReduceSumSquare Cast Concat Constant Expand Flatten Gather GatherElements GatherND Identity
     Reshape ScatterElements Shape Slice Split Squeeze Transpose Unsqueeze LpNormalization
+    BatchNormalization Celu Cos Elu Gelu HardSigmoid HardSwish LayerNormalization LeakyRelu
+    LogSoftmax Mish PRelu Selu Sin Softplus Softsign ThresholdedRelu
 """
 MACHINE_LEARNING = """
     ArrayFeatureExtractor Binarizer CategoryMapper DictVectorizer FeatureVectorizer Imputer
@@ -52,12 +54,15 @@ OPERATORS = {
 }
 
 
-def check(graph: bytes) -> None:
-    """Raises Refused("graph_refused", reason) unless `graph` keeps to every rule."""
-    _check_bytes(graph)
-    model = _parsed(graph)
+def check(graph: bytes, *, uploaded: bool = False) -> None:
+    """Raises Refused("graph_refused", reason) unless `graph` keeps to every rule.
+
+    An uploaded one may also give what a ZipMap makes, as scikit-learn's exporter has it.
+    """
+    model = parsed(graph)
     _check_model(model)
     _check_interface(model.graph)
+    _check_outputs(model.graph, uploaded=uploaded)
     _check_constants(model.graph)
     _check_nodes(model.graph)
 
@@ -75,7 +80,9 @@ def _check_bytes(graph: bytes) -> None:
             raise refuse(f"it is {kind}, not ONNX")
 
 
-def _parsed(graph: bytes) -> onnx.ModelProto:
+def parsed(graph: bytes) -> onnx.ModelProto:
+    """The graph as a message, nothing of it checked but its size. Raises Refused."""
+    _check_bytes(graph)
     try:
         return onnx.ModelProto.FromString(graph)
     except MemoryError:
@@ -122,8 +129,13 @@ def _check_interface(graph: onnx.GraphProto) -> None:
         raise refuse("it has sparse or quantised tensors")
     for one in graph.input:
         _check_input(one)
+
+
+def _check_outputs(graph: onnx.GraphProto, *, uploaded: bool) -> None:
+    zipped = {node.output[0] for node in graph.node if node.op_type == "ZipMap" and node.output}
     for one in graph.output:
-        if not one.type.HasField("tensor_type"):
+        is_zipped = uploaded and one.name in zipped and one.type.HasField("sequence_type")
+        if not one.type.HasField("tensor_type") and not is_zipped:
             raise refuse("an output is not a tensor")
 
 

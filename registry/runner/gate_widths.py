@@ -12,6 +12,8 @@ Widths = Sequence[int | None]
 _SAME_AS_FIRST = """
     Cast Identity Abs Neg Sqrt Exp Log Sigmoid Tanh Relu Softmax IsNaN Not Round Floor Ceil Sign
     Erf Reciprocal Clip Normalizer Scaler Imputer LabelEncoder Binarizer LpNormalization
+    BatchNormalization Celu Cos Elu Gelu HardSigmoid HardSwish LayerNormalization LeakyRelu
+    LogSoftmax Mish Selu Sin Softplus Softsign ThresholdedRelu
 """
 SAME_AS_FIRST = frozenset(_SAME_AS_FIRST.split())
 _BROADCAST = """
@@ -59,7 +61,16 @@ def _first_width(
         return known[1] if data is not None and len(data.dims) == 1 else None
     if op == "ArrayFeatureExtractor":
         return _count(node.input[1], constants)
+    if op == "Reshape":
+        return _last_of_shape(node, constants)
     return _computed_width(node, known)
+
+
+def _last_of_shape(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> int | None:
+    """The last dimension asked for, if that is a number and not "what is left"."""
+    shape = constants.get(node.input[1])
+    sizes = [] if shape is None else onnx.numpy_helper.to_array(shape).ravel().tolist()
+    return int(sizes[-1]) if len(sizes) > 1 and sizes[-1] > 0 else None
 
 
 def _computed_width(node: onnx.NodeProto, known: list[int | None]) -> int | None:

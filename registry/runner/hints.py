@@ -48,7 +48,7 @@ def _lowered(typical: list[Any], hints: list[dict[str, Any]], which: list[int]) 
 
 
 def _hint(column: Column, unseen: str) -> dict[str, Any]:
-    if column.categories and column.dtype == "float":
+    if column.categories and column.dtype in ("float", "integer"):
         return _numeric_categories(column.categories, unseen)
     if column.categories is not None:
         return {"categories": plain_labels(column.categories)}

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 
 from registry.formats import GRAPH
@@ -20,10 +19,12 @@ from registry.runner.columns import Column, columns_of, takes_text, unwrapped
 from registry.runner.compile_columns import MISSING
 from registry.runner.opening import open_artifact
 from registry.runner.refusals import Refused
+from registry.runner.sessions import open_session
 
 Output = np.ndarray | list
 
 
+NUMBERS = ("float", "integer")
 MAX_GRAPH_BYTES = 64 * 1024 * 1024
 
 
@@ -96,7 +97,7 @@ class EstimatorPredictor:
         if own is None:
             own = getattr(unwrapped(estimator), "feature_names_in_", names)
         self._names = [str(name) for name in own] if self._is_named else names
-        self._is_matrix = all(column.dtype == "float" for column in self.columns)
+        self._is_matrix = all(column.dtype in NUMBERS for column in self.columns)
 
     def predict(self, rows: Rows, methods: Sequence[str]) -> dict[str, Output]:
         """Answers of each of `methods`; the model's own exceptions pass through."""
@@ -125,22 +126,6 @@ class EstimatorPredictor:
         for index, values in enumerate(columns):
             table[:, index] = values
         return table
-
-
-def open_session(graph: bytes) -> onnxruntime.InferenceSession:
-    """A session on one thread, without an arena. Raises Refused if the runtime refuses it."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except MemoryError:
-        raise
-    except Exception as error:
-        reason = f"The runtime does not accept the compiled graph: {str(error)[:200]}"
-        raise Refused("graph_refused", reason) from None
 
 
 def normalized(answer: Any) -> Output:

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
-from registry.signature import Signature
+from registry.signature import Signature, label_key
 
 # A prediction and, where the model has them, its probabilities: a mapping from label to number,
 # or a list of such mappings where the model has several outputs.
@@ -31,13 +30,8 @@ def _labelled(output: Any, classes: Sequence[Sequence[Any]]) -> list[Any]:
 
 
 def _mappings(probabilities: np.ndarray, labels: Sequence[Any]) -> list[dict[str, Any]]:
-    names = [_name(label) for label in labels]
+    names = [label_key(label) for label in labels]
     return [dict(zip(names, row, strict=True)) for row in _plain(probabilities)]
-
-
-def _name(label: Any) -> str:
-    """A label as a key: text as it is, else as JSON writes it (1, 0.5, true)."""
-    return label if isinstance(label, str) else orjson.dumps(label).decode()
 
 
 def _plain(output: Any) -> list[Any]:

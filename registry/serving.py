@@ -40,8 +40,14 @@ def resolve(
 
     Raises ModelNotFound, VersionNotFound, NothingServes or VersionNotReady.
     """
-    found = find_model(organization, model)
-    return served(_by_number(found, version) if version is not None else _by_alias(found, alias))
+    return served(answering(find_model(organization, model), version=version, alias=alias))
+
+
+def answering(
+    model: RegisteredModel, *, version: int | None = None, alias: str = CHAMPION
+) -> ModelVersion:
+    """Raises VersionNotFound, NothingServes or VersionNotReady."""
+    return _by_alias(model, alias) if version is None else _by_number(model, version)
 
 
 def find_model(organization: Organization, reference: str) -> RegisteredModel:

@@ -88,9 +88,16 @@ class Signature:
             "methods": list(self.methods),
         }
 
-    def example(self) -> dict[str, Any]:
-        """One row that has the right shape, for messages and documentation."""
-        return {column.name: _example_of(column) for column in self.inputs}
+    def example(self, answered: Sequence[Any] = (), *, digits: int = 6) -> dict[str, Any]:
+        """One row for people: of the sample where there was one, else `answered` by the model.
+
+        Without either it has the right shape, no more. Numbers are cut to so many digits.
+        """
+        row = {column.name: _example_of(column) for column in self.inputs}
+        for column, value in zip(self.inputs, answered, strict=False):
+            if value is not None and not column.examples:
+                row[column.name] = _short(column, value, digits)
+        return row
 
     def to_rows(
         self,
@@ -184,6 +191,19 @@ def _example_of(column: Input) -> float | str | bool:
     return column.categories[0] if column.categories else "text"
 
 
+def label_key(label: Any) -> str:
+    """A class label as a key of JSON: text as it is, else as JSON writes it (1, 0.5, true)."""
+    return label if isinstance(label, str) else orjson.dumps(label).decode()
+
+
+def _short(column: Input, value: Any, digits: int) -> Any:
+    if column.dtype == "boolean":
+        return bool(value)
+    # A category is what it is: rounded, it would be another one.
+    is_measure = isinstance(value, float) and not column.categories
+    return float(f"{value:.{digits}g}") if is_measure else value
+
+
 def _predict_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
     if data["dtype"] not in ("integer", "float", "string", "boolean"):
         raise InvalidSignature("the prediction is of no known type")
@@ -201,7 +221,6 @@ def _proba_from_json(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not labels or not all(isinstance(label, str | int | float | bool) for label in labels):
         raise InvalidSignature("a class label is neither a string, a number nor a boolean")
     for one in classes:
-        keys = {label if isinstance(label, str) else orjson.dumps(label).decode() for label in one}
-        if len(keys) != len(one):
+        if len(set(map(label_key, one))) != len(one):
             raise InvalidSignature("two class labels look the same once they are cleaned")
     return {"classes": [list(one) for one in classes]}

@@ -90,10 +90,7 @@ def promote_version(request: HttpRequest, name: str) -> HttpResponse:
 
 def example_body(version: ModelVersion, signature: Signature) -> str:
     """A request's JSON for one row that the model has answered, quoted for a shell."""
-    row = signature.example()
-    for name, value in zip(row, version.golden.get("input", ()), strict=False):
-        if value is not None:
-            row[name] = float(f"{value:.3g}") if isinstance(value, float) else value
+    row = signature.example(version.golden.get("input", ()), digits=3)
     body = {"input": row if signature.named else list(row.values())}
     return shlex.quote(json.dumps(body, ensure_ascii=False))
 

@@ -243,6 +243,7 @@ TABLE: dict[str, dict[str, Rule]] = {
         "patch": DEPLOY(200, body={"description": "new"}),
         "delete": DEPLOY(204),
     },
+    "api/v1/models/<model:model>/openapi.json": {"get": READ(200)},
     "api/v1/models/<model:model>/versions": {"get": READ(200)},
     "api/v1/models/<model:model>/versions/<number:number>": {
         "get": READ(200),

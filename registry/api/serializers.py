@@ -152,13 +152,14 @@ class ModelSerializer(serializers.ModelSerializer):
     aliases = AliasSerializer(many=True)
     latest_version = serializers.SerializerMethodField()
     prediction_endpoint = serializers.SerializerMethodField()
+    openapi_url = serializers.SerializerMethodField()
 
     class Meta:
         model = RegisteredModel
         fields = [
             "id", "name", "description", "tags", "metadata", "caching",
             "unknown_columns", "aliases", "latest_version", "prediction_endpoint",
-            "created_at", "updated_at",
+            "openapi_url", "created_at", "updated_at",
         ]  # fmt: skip
 
     @extend_schema_field(OpenApiTypes.OBJECT)
@@ -173,6 +174,9 @@ class ModelSerializer(serializers.ModelSerializer):
 
     def get_prediction_endpoint(self, model: RegisteredModel) -> str:
         return prediction_url(model)
+
+    def get_openapi_url(self, model: RegisteredModel) -> str:
+        return f"{settings.SITE_URL}{reverse('api-model-openapi', args=[model.name])}"
 
 
 class UploadedSerializer(serializers.Serializer):

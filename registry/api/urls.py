@@ -2,6 +2,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from registry.api import views
+from registry.api.openapi import OpenAPIView
 
 
 class ModelReference(StringConverter):
@@ -27,6 +28,7 @@ urlpatterns = [
     path("models/upload", views.UploadView.as_view(), name="api-upload"),
     path("models", views.ModelsView.as_view(), name="api-models"),
     path("models/<model:model>", views.ModelView.as_view(), name="api-model"),
+    path("models/<model:model>/openapi.json", OpenAPIView.as_view(), name="api-model-openapi"),
     path("models/<model:model>/versions", views.VersionsView.as_view(), name="api-versions"),
     path(
         "models/<model:model>/versions/<number:number>",

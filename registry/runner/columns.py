@@ -19,6 +19,8 @@ WRAPPERS = {
     "TunedThresholdClassifierCV": "estimator_",
     "FixedThresholdClassifier": "estimator_",
     "FrozenEstimator": "estimator",
+    "SelfTrainingClassifier": "estimator_",
+    "RANSACRegressor": "estimator_",
     "TransformedTargetRegressor": "regressor_",
 }
 

@@ -1,11 +1,11 @@
-"""Transformers as float64 graphs: scaling, imputing, encoding, selecting."""
+"""Imputers, encoders and selectors as float64 graphs."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto
-from sklearn import decomposition, impute, preprocessing
+from sklearn import impute, preprocessing
 
 from registry.runner.graph_builder import ML, Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled
@@ -14,82 +14,30 @@ from registry.runner.not_compiled import NotCompiled
 MISSING = "\ufdd0"
 
 
-def scale(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
-    """StandardScaler, RobustScaler and MaxAbsScaler: subtract, then divide."""
-    value = graph.matrix(inputs)
-    center = getattr(step, "mean_", None) if hasattr(step, "mean_") else None
-    center = getattr(step, "center_", center)
-    if center is not None and getattr(step, "with_mean", getattr(step, "with_centering", True)):
-        value = graph.add("Sub", value, graph.constant(center))
-    if step.scale_ is not None:
-        value = graph.add("Div", value, graph.constant(step.scale_))
-    return graph.features(value, len(inputs))
-
-
-def scale_to_range(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
-    value = graph.add("Mul", graph.matrix(inputs), graph.constant(step.scale_))
-    value = graph.add("Add", value, graph.constant(step.min_))
-    if step.clip:
-        low, high = step.feature_range
-        value = graph.add("Min", graph.add("Max", value, graph.constant(low)), graph.constant(high))
-    return graph.features(value, len(inputs))
-
-
-def project(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
-    """PCA and TruncatedSVD."""
-    value = graph.matrix(inputs)
-    if getattr(step, "mean_", None) is not None:
-        value = graph.add("Sub", value, graph.constant(step.mean_))
-    value = graph.add("MatMul", value, graph.constant(step.components_.T))
-    if getattr(step, "whiten", False):
-        value = graph.add("Div", value, graph.constant(np.sqrt(step.explained_variance_)))
-    return graph.features(value, len(step.components_))
-
-
-def normalize(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
-    value = graph.matrix(inputs)
-    if step.norm == "l2":
-        norms = graph.add("Sqrt", graph.total(graph.add("Mul", value, value)))
-    elif step.norm == "l1":
-        norms = graph.total(graph.add("Abs", value))
-    else:
-        raise NotCompiled("Normalizer with norm='max'")
-    zero = graph.add("Equal", norms, graph.constant(0.0))
-    norms = graph.add("Where", zero, graph.constant(1.0), norms)
-    return graph.features(graph.add("Div", value, norms), len(inputs))
-
-
-def polynomials(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
-    if step.n_output_features_ > 512:
-        raise NotCompiled("more than 512 polynomial features")
-    parts = []
-    for powers in step.powers_:
-        factors = [one for one, power in zip(inputs, powers, strict=True) for _ in range(power)]
-        parts.append(_product(graph, factors, inputs))
-    return graph.features(graph.concat(parts), len(parts))
-
-
-def _product(graph: GraphBuilder, factors: Features, inputs: Features) -> str:
-    if not factors:
-        any_column = graph.matrix(inputs[:1])
-        # 1 for every row, NaN or not: the bias column.
-        return graph.double(
-            graph.add(
-                "Equal",
-                graph.integer(graph.add("IsNaN", any_column)),
-                graph.integer(graph.add("IsNaN", any_column)),
-            )
-        )
-    value = graph.matrix(factors[:1])
-    for factor in factors[1:]:
-        value = graph.add("Mul", value, graph.matrix([factor]))
-    return value
-
-
 def fill_missing(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
     """SimpleImputer on numbers or strings."""
-    if step.add_indicator:
-        raise NotCompiled("SimpleImputer with add_indicator")
+    indicators = _indicators(graph, step.indicator_, inputs) if step.add_indicator else []
+    return _filled(graph, step, inputs) + indicators
+
+
+def missing_indicator(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
+    return _indicators(graph, step, inputs)
+
+
+def _indicators(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
+    """1 where a value is missing, for the features that missed any when fitted (or all)."""
+    parts = []
+    for index in step.features_:
+        one = inputs[index]
+        value = graph.matrix([one])
+        if one.is_string:
+            parts.append(graph.double(_lookup(graph, value, {MISSING: 1}, 0)))
+        else:
+            parts.append(graph.double(_is_marked(graph, value, step.missing_values)))
+    return graph.features(graph.concat(parts), len(parts)) if parts else []
+
+
+def _filled(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
     statistics = list(step.statistics_)
     kept = [one for one, value in zip(inputs, statistics, strict=True) if not _is_missing(value)]
     fills = [value for value in statistics if not _is_missing(value)]
@@ -101,6 +49,38 @@ def fill_missing(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
     missing = _is_marked(graph, value, step.missing_values)
     value = graph.add("Where", missing, graph.constant(np.array([fills], float)), value)
     return graph.features(value, len(kept))
+
+
+MOST_TURNS = 400
+
+
+def fill_by_turns(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
+    """IterativeImputer with linear estimators: each gap guessed from the others, in turn."""
+    if len(step.imputation_sequence_) > MOST_TURNS or step.sample_posterior:
+        raise NotCompiled("IterativeImputer of many turns or of drawn values")
+    first = step.initial_imputer_
+    if any(_is_missing(value) for value in first.statistics_):
+        raise NotCompiled("IterativeImputer with empty columns")
+    indicators = _indicators(graph, step.indicator_, inputs) if step.add_indicator else []
+    filled = _filled(graph, first, inputs)
+    gaps = [_is_marked(graph, graph.matrix([one]), step.missing_values) for one in inputs]
+    for turn in step.imputation_sequence_:
+        at = turn.feat_idx
+        guess = _guess(graph, turn.estimator, [filled[one] for one in turn.neighbor_feat_idx])
+        guess = graph.add("Max", guess, graph.constant(float(step._min_value[at])))
+        guess = graph.add("Min", guess, graph.constant(float(step._max_value[at])))
+        value = graph.add("Where", gaps[at], guess, graph.matrix([filled[at]]))
+        filled = [*filled]
+        filled[at] = graph.features(value, 1)[0]
+    return filled + indicators
+
+
+def _guess(graph: GraphBuilder, model: Any, inputs: Features) -> str:
+    if not hasattr(model, "coef_") or not hasattr(model, "intercept_"):
+        raise NotCompiled(f"IterativeImputer with {type(model).__name__}")
+    weights = np.reshape(np.asarray(model.coef_, dtype=float), (-1, 1))
+    bias = np.ravel(np.asarray(model.intercept_, dtype=float))
+    return graph.add("Gemm", graph.matrix(inputs), graph.constant(weights), graph.constant(bias))
 
 
 def _is_marked(graph: GraphBuilder, value: str, marker: Any) -> str:
@@ -142,11 +122,7 @@ def one_hot(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
 
 def _one_hot_places(step: Any, index: int) -> list[int]:
     """The output column of each category, -1 for one that is dropped."""
-    count = len(step.categories_[index])
-    mapping = list(range(count))
-    if getattr(step, "_infrequent_enabled", False):
-        known = step._default_to_infrequent_mappings[index]
-        mapping = mapping if known is None else [int(one) for one in known]
+    mapping = _grouped(step, index, len(step.categories_[index]))
     dropped = step._drop_idx_after_grouping
     gone = None if dropped is None else dropped[index]
     if gone is None:
@@ -184,26 +160,34 @@ def _codes(
 
 
 def ordinal(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
-    if getattr(step, "_infrequent_enabled", False):
-        raise NotCompiled("OrdinalEncoder with infrequent categories")
     unknown = step.unknown_value if step.handle_unknown == "use_encoded_value" else -1
     parts = []
-    for one, categories in zip(inputs, step.categories_, strict=True):
+    for index, (one, categories) in enumerate(zip(inputs, step.categories_, strict=True)):
+        places = _grouped(step, index, len(categories))
         values = [
             step.encoded_missing_value if _is_missing(category) else place
-            for place, category in enumerate(categories)
+            for place, category in zip(places, categories, strict=True)
         ]
         parts.append(_valued(graph, one, categories, [*values, unknown]))
     return graph.features(graph.concat(parts), len(parts))
 
 
+def _grouped(step: Any, index: int, count: int) -> list[int]:
+    """The number of each category; infrequent ones have one together."""
+    if getattr(step, "_infrequent_enabled", False):
+        known = step._default_to_infrequent_mappings[index]
+        if known is not None:
+            return [int(one) for one in known]
+    return list(range(count))
+
+
 def target_encode(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
-    if step.target_type_ == "multiclass":
-        raise NotCompiled("TargetEncoder with more than two classes")
-    parts = [
-        _valued(graph, one, categories, [*encoding, step.target_mean_])
-        for one, categories, encoding in zip(inputs, step.categories_, step.encodings_, strict=True)
-    ]
+    means = np.ravel(step.target_mean_)
+    parts = []
+    for index, (one, categories) in enumerate(zip(inputs, step.categories_, strict=True)):
+        for target, mean in enumerate(means):  # one a class where there are more than two
+            encoding = step.encodings_[index * len(means) + target]
+            parts.append(_valued(graph, one, categories, [*encoding, mean]))
     return graph.features(graph.concat(parts), len(parts))
 
 
@@ -218,49 +202,15 @@ def select(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
     return [inputs[index] for index in step.get_support(indices=True)]
 
 
-UFUNCS = {
-    "log": "Log",
-    "sqrt": "Sqrt",
-    "exp": "Exp",
-    "abs": "Abs",
-    "absolute": "Abs",
-    "tanh": "Tanh",
-}
-
-
-def call(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
-    """FunctionTransformer of nothing or of a NumPy function there is an operator for."""
-    if step.func is None:
-        return inputs
-    name = getattr(step.func, "__name__", "")
-    if not isinstance(step.func, np.ufunc) or step.kw_args:
-        raise NotCompiled(f"FunctionTransformer with your own function {name}")
-    value = graph.matrix(inputs)
-    if name == "log1p":
-        value = graph.add("Log", graph.add("Add", value, graph.constant(1.0)))
-    elif name in UFUNCS:
-        value = graph.add(UFUNCS[name], value)
-    else:
-        raise NotCompiled(f"FunctionTransformer with numpy.{name}")
-    return graph.features(value, len(inputs))
-
-
 def _is_missing(value: Any) -> bool:
     return value is None or value != value
 
 
 TRANSFORMERS: dict[type, Callable[[GraphBuilder, Any, Features], Features]] = {
-    preprocessing.StandardScaler: scale,
-    preprocessing.RobustScaler: scale,
-    preprocessing.MaxAbsScaler: scale,
-    preprocessing.MinMaxScaler: scale_to_range,
-    preprocessing.Normalizer: normalize,
-    preprocessing.PolynomialFeatures: polynomials,
     preprocessing.OneHotEncoder: one_hot,
     preprocessing.OrdinalEncoder: ordinal,
     preprocessing.TargetEncoder: target_encode,
-    preprocessing.FunctionTransformer: call,
     impute.SimpleImputer: fill_missing,
-    decomposition.PCA: project,
-    decomposition.TruncatedSVD: project,
+    impute.MissingIndicator: missing_indicator,
+    impute.IterativeImputer: fill_by_turns,
 }

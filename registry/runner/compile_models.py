@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn import cluster, discriminant_analysis, linear_model, naive_bayes, neural_network, svm
+from sklearn import (
+    cross_decomposition,
+    discriminant_analysis,
+    dummy,
+    linear_model,
+    naive_bayes,
+    neural_network,
+    svm,
+)
 
 from registry.runner.graph_builder import Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled
@@ -13,11 +21,19 @@ from registry.runner.not_compiled import NotCompiled
 
 @dataclass
 class Answer:
-    """What a model puts out: `index` of the class of each row, `proba`, or `value`."""
+    """What a model puts out: `index` of the class of each row, `proba`, or `value`.
+
+    `scores` are its decision function, one column where there are two classes. Of several
+    outputs, `indexes` and `probas` have one each.
+    """
 
     index: str | None = None
     proba: str | None = None
     value: str | None = None
+    scores: str | None = None
+    indexes: list[str] | None = None
+    probas: list[str] | None = None
+    classes: Any = None  # the labels `index` counts, where the model has no classes_
 
 
 def linear(graph: GraphBuilder, model: Any, inputs: Features) -> str:
@@ -39,12 +55,15 @@ def above(graph: GraphBuilder, scores: str, limit: float = 0.0) -> str:
     return graph.add("Reshape", is_above, graph.constant([-1], np.int64))
 
 
-def normalized_rows(graph: GraphBuilder, values: str) -> str:
-    return graph.add("Div", values, graph.total(values))
-
-
 def linear_regression(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
     return Answer(value=linear(graph, model, inputs))
+
+
+def centered_regression(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
+    """Partial least squares."""
+    value = graph.add("Sub", graph.matrix(inputs), graph.constant(model._x_mean))
+    weights, bias = graph.constant(np.asarray(model.coef_).T), graph.constant(model.intercept_)
+    return Answer(value=graph.add("Gemm", value, weights, bias))
 
 
 def exponential_regression(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
@@ -57,7 +76,7 @@ def exponential_regression(graph: GraphBuilder, model: Any, inputs: Features) ->
 def linear_classifier(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
     """Labels only."""
     scores = linear(graph, model, inputs)
-    return Answer(index=_index(graph, scores, len(model.classes_)))
+    return Answer(index=_index(graph, scores, len(model.classes_)), scores=scores)
 
 
 def logistic(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
@@ -66,17 +85,35 @@ def logistic(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
         proba = two_sided(graph, graph.add("Sigmoid", scores))
     else:
         proba = graph.add("Softmax", scores, axis=1)
-    return Answer(_index(graph, scores, len(model.classes_)), proba)
+    return Answer(_index(graph, scores, len(model.classes_)), proba, scores=scores)
 
 
 def stochastic(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
-    if model.loss != "log_loss":
+    if model.loss not in ("log_loss", "modified_huber"):
         return linear_classifier(graph, model, inputs)
     scores = linear(graph, model, inputs)
-    proba = graph.add("Sigmoid", scores)
     binary = len(model.classes_) == 2
-    proba = two_sided(graph, proba) if binary else normalized_rows(graph, proba)
-    return Answer(_index(graph, scores, len(model.classes_)), proba)
+    if model.loss == "log_loss":
+        proba = graph.add("Sigmoid", scores)
+    else:
+        proba = _clipped_halves(graph, scores)
+    proba = two_sided(graph, proba) if binary else shares(graph, proba, len(model.classes_))
+    return Answer(_index(graph, scores, len(model.classes_)), proba, scores=scores)
+
+
+def _clipped_halves(graph: GraphBuilder, scores: str) -> str:
+    """(clip(score, -1, 1) + 1) / 2"""
+    low = graph.add("Max", scores, graph.constant(-1.0))
+    clipped = graph.add("Min", low, graph.constant(1.0))
+    return graph.add("Div", graph.add("Add", clipped, graph.constant(1.0)), graph.constant(2.0))
+
+
+def shares(graph: GraphBuilder, values: str, count: int) -> str:
+    """Each row divided by its sum; equal shares where that is nothing."""
+    total = graph.total(values)
+    nothing = graph.add("Equal", total, graph.constant(0.0))
+    divided = graph.add("Div", values, graph.add("Where", nothing, graph.constant(1.0), total))
+    return graph.add("Where", nothing, graph.constant(1.0 / count), divided)
 
 
 def _index(graph: GraphBuilder, scores: str, classes: int) -> str:
@@ -109,99 +146,23 @@ def _activated(graph: GraphBuilder, value: str, activation: str) -> str:
 
 
 def perceptron_classifier(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
-    if model._label_binarizer.y_type_.startswith("multilabel"):
-        raise NotCompiled("a neural network with several labels a row")
     value = perceptron(graph, model, inputs)
+    if model._label_binarizer.y_type_.startswith("multilabel"):
+        return several_labels(graph, value, model.n_outputs_, 0.5)
     if model.n_outputs_ == 1:
         # The label binarizer's threshold: strictly above one half.
         return Answer(above(graph, value, 0.5), two_sided(graph, value))
     return Answer(graph.argmax(value), value)
 
 
+def several_labels(graph: GraphBuilder, proba: str, count: int, limit: float) -> Answer:
+    """Any number of labels a row: those whose probability is above `limit`."""
+    found = [above(graph, graph.column(proba, at, count), limit) for at in range(count)]
+    return Answer(indexes=found, proba=proba, classes=[[0, 1]] * count)
+
+
 def perceptron_regressor(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
     return Answer(value=perceptron(graph, model, inputs))
-
-
-def kernel(graph: GraphBuilder, model: Any, inputs: Features) -> str:
-    """Each row's kernel with every support vector."""
-    value = graph.matrix(inputs)
-    vectors = _dense(model.support_vectors_)
-    if model.kernel == "rbf":
-        return _radial(graph, value, vectors, model._gamma)
-    products = graph.add("MatMul", value, graph.constant(vectors.T))
-    if model.kernel == "linear":
-        return products
-    if model.kernel not in ("poly", "sigmoid"):
-        raise NotCompiled("a support vector machine with your own kernel")
-    products = graph.add("Mul", products, graph.constant(float(model._gamma)))
-    products = graph.add("Add", products, graph.constant(float(model.coef0)))
-    if model.kernel == "sigmoid":
-        return graph.add("Tanh", products)
-    return graph.add("Pow", products, graph.constant(float(model.degree)))
-
-
-def _radial(graph: GraphBuilder, value: str, vectors: np.ndarray, gamma: float) -> str:
-    """Centred first, so that |x|² + |v|² - 2xv loses little to cancellation."""
-    center = vectors.mean(axis=0)
-    value = graph.add("Sub", value, graph.constant(center))
-    vectors = vectors - center
-    squares = graph.total(graph.add("Mul", value, value))
-    doubled = graph.add("MatMul", value, graph.constant(-2 * vectors.T))
-    distances = graph.add("Add", squares, graph.constant((vectors**2).sum(axis=1)))
-    distances = graph.add("Add", distances, doubled)
-    return graph.add("Exp", graph.add("Mul", distances, graph.constant(-float(gamma))))
-
-
-def _dense(values: Any) -> np.ndarray:
-    return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=float)
-
-
-def support_regressor(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
-    weights = graph.constant(_dense(model.dual_coef_).T)
-    bias = graph.constant(np.ravel(model._intercept_))
-    return Answer(value=graph.add("Gemm", kernel(graph, model, inputs), weights, bias))
-
-
-def support_classifier(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
-    """One vote a pair of classes; the first class with most votes wins, as in libsvm."""
-    if getattr(model, "_effective_probability", model.probability) is True or model.break_ties:
-        raise NotCompiled("a support vector machine with probabilities")
-    weights, bias = _pairs(model)
-    scores = graph.add(
-        "Gemm", kernel(graph, model, inputs), graph.constant(weights), graph.constant(bias)
-    )
-    first = graph.double(graph.add("Greater", scores, graph.constant(0.0)))
-    votes = _votes(graph, first, len(model.classes_))
-    return Answer(graph.argmax(votes))
-
-
-def _pairs(model: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Weights of every support vector in each pair's decision, positive for the first class."""
-    counts = model._n_support
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    classes = len(counts)
-    dual = _dense(model._dual_coef_)
-    columns = []
-    for first in range(classes):
-        for second in range(first + 1, classes):
-            column = np.zeros(dual.shape[1])
-            of_first = slice(starts[first], starts[first + 1])
-            of_second = slice(starts[second], starts[second + 1])
-            column[of_first] = dual[second - 1, of_first]
-            column[of_second] = dual[first, of_second]
-            columns.append(column)
-    return np.array(columns).T, np.ravel(model._intercept_)
-
-
-def _votes(graph: GraphBuilder, first: str, classes: int) -> str:
-    """Votes a class: +1 for the first of a pair where it won, else for the second."""
-    pairs = [(one, two) for one in range(classes) for two in range(one + 1, classes)]
-    gains = np.zeros((len(pairs), classes))
-    base = np.zeros(classes)
-    for index, (one, two) in enumerate(pairs):
-        gains[index, one], gains[index, two] = 1.0, -1.0
-        base[two] += 1.0
-    return graph.add("Gemm", first, graph.constant(gains), graph.constant(base))
 
 
 def gaussian_bayes(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
@@ -217,12 +178,32 @@ def gaussian_bayes(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
     return Answer(graph.argmax(scores), graph.add("Softmax", scores, axis=1))
 
 
-def nearest_center(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
-    centers = np.asarray(model.cluster_centers_, dtype=float)
-    value = graph.matrix(inputs)
-    products = graph.add("MatMul", value, graph.constant(2 * centers.T))
-    scores = graph.add("Sub", products, graph.constant((centers**2).sum(axis=1)))
-    return Answer(index=graph.argmax(scores))
+def linear_outliers(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
+    """SGDOneClassSVM: an inlier from zero on."""
+    weights, bias = np.reshape(model.coef_, (-1, 1)), np.ravel(-model.offset_)
+    scores = graph.add("Gemm", graph.matrix(inputs), graph.constant(weights), graph.constant(bias))
+    return Answer(index=below(graph, scores))
+
+
+def below(graph: GraphBuilder, scores: str, limit: float = 0.0) -> str:
+    """1 where a single column of scores is less than `limit`, else 0; shape (rows,)."""
+    return graph.squeezed(graph.integer(graph.add("Less", scores, graph.constant(limit))))
+
+
+def constant_class(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
+    if model.n_outputs_ != 1 or model.strategy not in ("prior", "most_frequent", "constant"):
+        raise NotCompiled("DummyClassifier that answers at random")
+    proba = np.asarray(model.predict_proba(np.zeros((1, 1))), dtype=float)
+    label = model.predict(np.zeros((1, 1)))[0]
+    index = int(np.flatnonzero(model.classes_ == label)[0])
+    ones = graph.ones(inputs)
+    at = graph.add("Mul", graph.integer(ones), graph.constant(index, np.int64))
+    return Answer(graph.squeezed(at), graph.add("MatMul", ones, graph.constant(proba)))
+
+
+def constant_value(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
+    values = np.asarray(model.constant_, dtype=float).reshape(1, -1)
+    return Answer(value=graph.add("MatMul", graph.ones(inputs), graph.constant(values)))
 
 
 LINEAR_REGRESSORS = """
@@ -246,12 +227,14 @@ MODELS: dict[type, Callable[[GraphBuilder, Any, Features], Answer]] = {
     linear_model.TweedieRegressor: exponential_regression,
     neural_network.MLPClassifier: perceptron_classifier,
     neural_network.MLPRegressor: perceptron_regressor,
-    svm.SVC: support_classifier,
-    svm.NuSVC: support_classifier,
-    svm.SVR: support_regressor,
-    svm.NuSVR: support_regressor,
+    linear_model.PassiveAggressiveClassifier: linear_classifier,
+    linear_model.PassiveAggressiveRegressor: linear_regression,
+    linear_model.SGDOneClassSVM: linear_outliers,
+    cross_decomposition.PLSRegression: centered_regression,
+    cross_decomposition.PLSCanonical: centered_regression,
+    cross_decomposition.CCA: centered_regression,
+    dummy.DummyClassifier: constant_class,
+    dummy.DummyRegressor: constant_value,
     naive_bayes.GaussianNB: gaussian_bayes,
-    cluster.KMeans: nearest_center,
-    cluster.MiniBatchKMeans: nearest_center,
     **{getattr(linear_model, name): linear_regression for name in LINEAR_REGRESSORS.split()},
 }

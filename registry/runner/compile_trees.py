@@ -7,13 +7,13 @@ float32 (a relative error of 6e-8); labels are decided before that rounding.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from onnx import numpy_helper
 
-from registry.runner.graph_builder import ML, Features, GraphBuilder
+from registry.runner.graph_builder import ML, Feature, Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled
 
 NEVER_WINS = -1e30
@@ -50,15 +50,22 @@ def plain_tree(tree: Any, values: np.ndarray, *, features: Sequence[int] | None 
     )
 
 
-def histogram_tree(tree: Any, target: int) -> Tree:
+def histogram_tree(tree: Any, target: int, sets: "CategorySets | None" = None) -> Tree:
     """A tree of HistGradientBoosting, which compares in float64."""
     nodes = tree.nodes
     is_leaf = nodes["is_leaf"].astype(bool)
-    if nodes["is_categorical"].any():
-        raise NotCompiled("HistGradientBoosting with categorical splits has no exact graph")
+    features = np.where(is_leaf, 0, nodes["feature_idx"])
+    thresholds = np.where(is_leaf, 0.0, nodes["num_threshold"])
+    for at in np.flatnonzero(nodes["is_categorical"].astype(bool) & ~is_leaf):
+        if sets is None:
+            raise NotCompiled("HistGradientBoosting with categorical splits")
+        node = nodes[at]
+        bits = tree.raw_left_cat_bitsets[node["bitset_idx"]]
+        features[at] = sets.column(int(node["feature_idx"]), bits, bool(node["missing_go_to_left"]))
+        thresholds[at] = 0.5
     return Tree(
-        features=np.where(is_leaf, 0, nodes["feature_idx"]),
-        thresholds=np.where(is_leaf, 0.0, nodes["num_threshold"]),
+        features=features,
+        thresholds=thresholds,
         left=np.where(is_leaf, 0, nodes["left"]),
         right=np.where(is_leaf, 0, nodes["right"]),
         is_leaf=is_leaf,
@@ -66,6 +73,58 @@ def histogram_tree(tree: Any, target: int) -> Tree:
         values=nodes["value"].reshape(-1, 1),
         first_target=target,
     )
+
+
+MOST_CATEGORIES = 256
+
+
+@dataclass
+class CategorySets:
+    """Every set of categories that a split sends left, as one more column: 1 for the right.
+
+    `first` is the number of the first such column; `known` the categories of each feature.
+    """
+
+    first: int
+    known: dict[int, set[int]]
+    columns: list[tuple[int, frozenset[int], bool]] = field(default_factory=list)
+
+    def column(self, feature: int, bits: np.ndarray, missing_left: bool) -> int:
+        left = frozenset(
+            code for code in range(MOST_CATEGORIES) if int(bits[code // 32]) >> (code % 32) & 1
+        )
+        key = (feature, left, missing_left)
+        if key not in self.columns:
+            self.columns.append(key)
+        return self.first + self.columns.index(key)
+
+    def features(self, graph: GraphBuilder, inputs: Features) -> Features:
+        """The columns, made from the codes in `inputs`."""
+        parts, order = [], []
+        for feature in sorted({key[0] for key in self.columns}):
+            keys = [key for key in self.columns if key[0] == feature]
+            parts.append(self._of_feature(graph, inputs[feature], keys))
+            order += keys
+        made = graph.features(graph.concat(parts), len(order))
+        return [made[order.index(key)] for key in self.columns]
+
+    def _of_feature(
+        self, graph: GraphBuilder, one: Feature, keys: list[tuple[int, frozenset[int], bool]]
+    ) -> str:
+        codes = sorted(self.known[keys[0][0]])
+        value = graph.matrix([one])
+        # As the library reads a number as a category: cut off, and from 256 on again from 0.
+        whole = graph.add("Floor", value)
+        wrapped = graph.add("Floor", graph.add("Div", whole, graph.constant(256.0)))
+        whole = graph.add("Sub", whole, graph.add("Mul", wrapped, graph.constant(256.0)))
+        matches = graph.add("Equal", whole, graph.constant([codes]))
+        is_code = graph.add("GreaterOrEqual", value, graph.constant(0.0))
+        found = graph.double(graph.add("And", matches, is_code))
+        # A category that is not known goes where a missing value does.
+        elsewhere = np.array([0.0 if missing_left else 1.0 for _, _, missing_left in keys])
+        right = np.array([[float(code not in left) for _, left, _ in keys] for code in codes])
+        moved = graph.add("MatMul", found, graph.constant(right - elsewhere))
+        return graph.add("Add", moved, graph.constant([elsewhere]))
 
 
 def float32_thresholds(thresholds: np.ndarray) -> np.ndarray:
@@ -84,6 +143,9 @@ def class_scores(
     graph: GraphBuilder, inputs: Features, trees: list[Tree], base: Sequence[float]
 ) -> tuple[str, str]:
     """(index of the greatest sum, the sums) over the trees, for each of len(base) classes."""
+    if graph.is_fine:
+        scores = sums(graph, inputs, trees, base)
+        return graph.argmax(scores), scores
     # With two classes the runtime compares with 0.5 instead of taking the greatest;
     # a last class that never wins keeps it from doing so.
     count = len(base) + 1
@@ -104,6 +166,33 @@ def class_scores(
 
 def sums(graph: GraphBuilder, inputs: Features, trees: list[Tree], base: Sequence[float]) -> str:
     """The trees' sums for each of len(base) targets, as a float64 matrix."""
+    if graph.is_fine:
+        return _fine_sums(graph, inputs, trees, base)
+    return _rounded_sums(graph, inputs, trees, base)
+
+
+def _fine_sums(
+    graph: GraphBuilder, inputs: Features, trees: list[Tree], base: Sequence[float]
+) -> str:
+    """Sums that lose nothing to float32: values are cut in two that each sum exactly enough."""
+    count = len(base)
+    largest = sum(float(np.abs(tree.values).max(initial=0.0)) for tree in trees) or 1.0
+    # Multiples of a power of two, so large that their sum has at most 24 bits.
+    unit = 2.0 ** (np.ceil(np.log2(largest)) - 22)
+    coarse = [replace(tree, values=np.round(tree.values / unit) * unit) for tree in trees]
+    finer = [
+        replace(tree, values=tree.values - one.values, first_target=tree.first_target)
+        for tree, one in zip(trees, coarse, strict=True)
+    ]
+    zero = [0.0] * count
+    both = [_rounded_sums(graph, inputs, part, zero) for part in (coarse, finer)]
+    value = graph.add("Add", *both)
+    return graph.add("Add", value, graph.constant([list(base)])) if any(base) else value
+
+
+def _rounded_sums(
+    graph: GraphBuilder, inputs: Features, trees: list[Tree], base: Sequence[float]
+) -> str:
     attributes = _attributes(trees, "target", len(base))
     if any(base):
         attributes["base_values_as_tensor"] = _tensor(np.asarray(base, dtype=np.float64))

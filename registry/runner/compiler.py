@@ -16,9 +16,20 @@ from onnx import TensorProto
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
-from registry.runner import compile_ensembles, compile_models, gate
+from registry.runner import (
+    compile_columns,
+    compile_curves,
+    compile_distances,
+    compile_ensembles,
+    compile_kernels,
+    compile_models,
+    compile_scalers,
+    compile_vectors,
+    compile_wrappers,
+    gate,
+)
 from registry.runner.columns import takes_text, unwrapped_once
-from registry.runner.compile_columns import TRANSFORMERS, select
+from registry.runner.compile_columns import select
 from registry.runner.compile_models import Answer
 from registry.runner.facts import clean
 from registry.runner.graph_builder import ML_OPSET, OPSET, Features, GraphBuilder
@@ -28,8 +39,22 @@ from registry.runner.refusals import Refused
 from registry.runner.sessions import open_session
 from registry.runner.signature_reader import Reading
 
-MAX_GRAPHS = 2
-UNSERVED = ("TunedThresholdClassifierCV", "FixedThresholdClassifier")
+TRANSFORMERS = (
+    compile_scalers.TRANSFORMERS
+    | compile_curves.TRANSFORMERS
+    | compile_columns.TRANSFORMERS
+    | compile_distances.TRANSFORMERS
+    | compile_kernels.TRANSFORMERS
+)
+MODELS = (
+    compile_models.MODELS
+    | compile_vectors.MODELS
+    | compile_curves.MODELS
+    | compile_distances.MODELS
+    | compile_kernels.MODELS
+    | compile_ensembles.MODELS
+)
+COMPOSITES = compile_ensembles.COMPOSITES | compile_wrappers.COMPOSITES
 
 
 @dataclass
@@ -96,12 +121,9 @@ def compile_exactly(reading: Reading) -> bytes:
 
 
 def _plain(estimator: Any) -> Any:
-    """Inside all wrappers. Raises NotCompiled for one that changes the answers."""
-    name = type(estimator).__name__
-    if name in UNSERVED:
-        raise NotCompiled(f"{name}, whose labels follow its own threshold")
-    if name == "TransformedTargetRegressor" and (estimator.func or estimator.transformer):
-        raise NotCompiled("a regressor whose target was transformed")
+    """Inside all wrappers but those that change the answers."""
+    if type(estimator) in COMPOSITES:
+        return estimator
     inner = unwrapped_once(estimator)
     return estimator if inner is None else _plain(inner)
 
@@ -119,28 +141,40 @@ def _outputs(
     graph: GraphBuilder, answer: Answer, estimator: Any, reading: Reading
 ) -> dict[str, tuple[str, int]]:
     outputs = {}
-    if answer.index is not None:
-        labels = np.asarray(_labels(estimator))
-        is_text = labels.dtype.kind in "OUS"
-        constant = graph.constant(labels, object if is_text else np.int64)
-        kind = TensorProto.STRING if is_text else TensorProto.INT64
-        outputs["predict"] = (graph.add("Gather", constant, answer.index, axis=0), kind)
+    if answer.indexes is not None:
+        known = zip(answer.indexes, answer.classes, strict=True)
+        parts = [_labelled(graph, one, np.asarray(labels), column=True) for one, labels in known]
+        if len({kind for _, kind in parts}) > 1:
+            raise NotCompiled("labels of different kinds")
+        outputs["predict"] = (graph.concat([value for value, _ in parts]), parts[0][1])
+    elif answer.index is not None:
+        labels = _labels(estimator) if answer.classes is None else answer.classes
+        outputs["predict"] = _labelled(graph, answer.index, np.asarray(labels))
     elif answer.value is not None:
         outputs["predict"] = (answer.value, TensorProto.DOUBLE)
     if "predict_proba" in reading.methods:
-        if answer.proba is None:
+        if answer.proba is None and answer.probas is None:
             raise NotCompiled("these probabilities")
-        outputs["predict_proba"] = (answer.proba, TensorProto.DOUBLE)
+        # Of several outputs they are side by side; whoever serves the graph knows their widths.
+        proba = answer.proba or graph.concat(answer.probas or [])
+        outputs["predict_proba"] = (proba, TensorProto.DOUBLE)
     return outputs
+
+
+def _labelled(
+    graph: GraphBuilder, index: str, labels: np.ndarray, *, column: bool = False
+) -> tuple[str, int]:
+    is_text = labels.dtype.kind in "OUS"
+    constant = graph.constant(labels, object if is_text else np.int64)
+    if column:
+        index = graph.add("Reshape", index, graph.constant([-1, 1], np.int64))
+    kind = TensorProto.STRING if is_text else TensorProto.INT64
+    return graph.add("Gather", constant, index, axis=0), kind
 
 
 def _labels(estimator: Any) -> Any:
     if hasattr(estimator, "classes_"):
         return estimator.classes_
-    if hasattr(estimator, "cluster_centers_") or hasattr(estimator, "steps"):
-        final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-        if hasattr(final, "cluster_centers_"):
-            return np.arange(len(final.cluster_centers_))
     return np.array([1, -1])  # outlier detectors: inlier, outlier
 
 
@@ -152,18 +186,16 @@ def _compile_model(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
         for _, step in steps:
             inputs = _transform(graph, step, inputs)
         return _compile_model(graph, last, inputs)
-    if kind in compile_ensembles.COMPOSITES:
-        return compile_ensembles.COMPOSITES[kind](graph, model, inputs, _compile_part)
-    if any(one.is_string for one in inputs):
-        raise NotCompiled(f"{kind.__name__} on strings")
-    compiler = compile_models.MODELS.get(kind) or compile_ensembles.MODELS.get(kind)
-    if compiler is None:
+    if kind in COMPOSITES:
+        # A part's number may be just where the next one steps.
+        graph.is_fine = graph.is_fine or kind not in compile_ensembles.MEANS
+        return COMPOSITES[kind](graph, model, inputs, _compile_model)
+    if kind not in MODELS:
         raise NotCompiled(kind.__name__)
+    if any(one.is_string for one in inputs) and kind not in compile_ensembles.TAKE_STRINGS:
+        raise NotCompiled(f"{kind.__name__} on strings")
+    compiler = MODELS[kind]
     return compiler(graph, model, inputs)
-
-
-def _compile_part(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
-    return _compile_model(graph, model, inputs)
 
 
 def _transform(graph: GraphBuilder, step: Any, inputs: Features) -> Features:

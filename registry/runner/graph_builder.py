@@ -36,6 +36,8 @@ class GraphBuilder:
         self.inputs: list[Any] = []
         self.constants: dict[tuple, str] = {}
         self._matrices: dict[tuple[Feature, ...], str] = {}
+        # Whether trees must be summed finer than float32: what follows may step at any value.
+        self.is_fine = False
 
     def add(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add a node with one output; its name."""
@@ -95,6 +97,27 @@ class GraphBuilder:
     def total(self, value: str, axis: int = 1) -> str:
         """Sums over `axis`, which stays with length 1."""
         return self.add("ReduceSum", value, self.constant([axis], np.int64), keepdims=1)
+
+    def one_hot(self, index: str, width: int) -> str:
+        """(rows, width) with 1 where a column's number is the row's `index` of shape (rows,)."""
+        column = self.add("Reshape", index, self.constant([-1, 1], np.int64))
+        return self.double(self.add("Equal", column, self.constant([range(width)], np.int64)))
+
+    def ones(self, inputs: Features) -> str:
+        """(rows, 1) of ones."""
+        value = self.matrix(inputs[:1])
+        if inputs[0].is_string:
+            known = {"keys_strings": [""], "values_int64s": [1], "default_int64": 1}
+            return self.double(self.add("LabelEncoder", value, domain=ML, **known))
+        missing = self.integer(self.add("IsNaN", value))
+        return self.double(self.add("Equal", missing, missing))
+
+    def column(self, value: str, index: int, width: int) -> str:
+        return self.matrix(self.features(value, width)[index : index + 1])
+
+    def squeezed(self, value: str) -> str:
+        """(rows, 1) as (rows,)."""
+        return self.add("Reshape", value, self.constant([-1], np.int64))
 
     def argmax(self, value: str) -> str:
         return self.add("ArgMax", value, axis=1, keepdims=0)

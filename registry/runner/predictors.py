@@ -200,8 +200,13 @@ def _finishers(signature: dict) -> dict[str, Any]:
         answer = answer.reshape(-1, width) if width > 1 else answer.reshape(-1)
         return answer.tolist() if dtype is None else answer.astype(dtype, copy=False)
 
+    proba = signature["outputs"].get("predict_proba")
+    widths = [len(one) for one in proba["classes"]] if proba else []
+
     def finish_proba(answer: np.ndarray) -> Output:
-        return answer.astype(np.float64, copy=False)
+        answer = answer.astype(np.float64, copy=False)
+        # The outputs of a graph with several are side by side.
+        return np.split(answer, np.cumsum(widths)[:-1], axis=1) if len(widths) > 1 else answer
 
     return {"predict": finish_predict, "predict_proba": finish_proba}
 

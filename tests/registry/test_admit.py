@@ -229,4 +229,4 @@ def test_a_chain_of_classifiers_serves(alice, organization):
         [[0.0], [1.0], [2.0]], [[0, 1], [1, 0], [1, 1]]
     )
 
-    assert make_ready_version(organization, alice, model=chain).runtime == "estimator"
+    assert make_ready_version(organization, alice, model=chain).runtime == "graph"

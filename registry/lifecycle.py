@@ -25,7 +25,7 @@ def change_version(
     What will answer is asked its golden example first. Raises VersionNotReady, VersionInUse,
     AnswersOtherwise or GoldenUnanswered, and then nothing has changed.
     """
-    if version.status in ModelVersion.ADMITTED and status != ModelVersion.Status.ARCHIVED:
+    if version.is_admitted and status != ModelVersion.Status.ARCHIVED:
         _ask(version, pinned=version.pinned if pinned is None else pinned)
     return _change(version, by=by, pinned=pinned, status=status)
 
@@ -46,7 +46,7 @@ def _change(
     model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
     version = model.versions.get(pk=version.pk)
     version.model = model
-    if version.status not in ModelVersion.ADMITTED:
+    if not version.is_admitted:
         raise VersionNotReady(f"{version} is {version.status}; only an admitted one is changed.")
     if pinned is not None and pinned != version.pinned:
         version.pin(pinned)

@@ -7,4 +7,5 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("models/<model:name>", views.model_page, name="model"),
     path("models/<model:name>/promote", views.promote_version, name="promote"),
+    path("models/<model:name>/change", views.change_one, name="change-version"),
 ]

@@ -183,6 +183,11 @@ class ModelVersion(models.Model):
         return self.runtime == self.Runtime.GRAPH and not self.pinned
 
     @property
+    def is_admitted(self) -> bool:
+        """It has passed admission and may be pinned, archived and put back."""
+        return self.status in self.ADMITTED
+
+    @property
     def checked_signature(self) -> Signature:
         return Signature.from_json(self.signature)
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -9,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
@@ -18,7 +20,8 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.roles import Capability
 from accounts.tenancy import organization_of, standing_of
 from registry.estimator import Estimator
-from registry.forms import PromotionForm
+from registry.forms import PromotionForm, VersionChangeForm
+from registry.lifecycle import change_version
 from registry.models import CHAMPION, ModelVersion, RegisteredModel
 from registry.promotion import promote
 from registry.serving import find_model, find_version
@@ -54,10 +57,12 @@ def model_page(request: HttpRequest, name: str) -> HttpResponse:
     shown = champion.version if champion else model.versions.ready().latest_first().first()
     signature = shown.checked_signature if shown else None
     versions = model.versions.latest_first().defer(*ModelVersion.LARGE)
+    newest = model.versions.latest_first().first()
     context = {
         "organization": standing.organization,
         "model": model,
         "champion": champion and champion.version,
+        "admission": newest if newest and not newest.is_admitted else None,
         "shown": shown,
         "signature": signature,
         "estimator": shown and Estimator.from_json(shown.facts),
@@ -73,19 +78,42 @@ def model_page(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def promote_version(request: HttpRequest, name: str) -> HttpResponse:
     """Let the version that the form names answer from now on."""
-    standing = standing_of(request)
-    model = find_model(standing.organization, name)
-    if Capability.DEPLOY not in standing.capabilities:
-        raise PermissionDenied("Promoting a version needs the role developer.")
-    form = PromotionForm(request.POST)
-    if not form.is_valid():
-        raise BadRequest("no version to promote")
+    model = _deployable(request, name)
+    version = find_version(model, _asked(PromotionForm(request.POST))["version"])
 
-    version = find_version(model, form.cleaned_data["version"])
     promote(version, alias=CHAMPION, by=request.user, at=now())
 
     messages.success(request, f"Version {version.number} of {model.name} answers from now on.")
     return redirect("model", model.name)
+
+
+@require_POST
+@login_required
+def change_one(request: HttpRequest, name: str) -> HttpResponse:
+    """Pin the version that the form names, deprecate or archive it, or take that back."""
+    model = _deployable(request, name)
+    asked = _asked(VersionChangeForm(request.POST))
+    version = find_version(model, asked["version"])
+
+    change_version(version, by=request.user, pinned=asked["pinned"], status=asked["status"] or None)
+
+    messages.success(request, f"Version {version.number} of {model.name} is changed.")
+    return redirect("model", model.name)
+
+
+def _deployable(request: HttpRequest, name: str) -> RegisteredModel:
+    """The model, for somebody who may change what answers."""
+    standing = standing_of(request)
+    model = find_model(standing.organization, name)
+    if Capability.DEPLOY not in standing.capabilities:
+        raise PermissionDenied("Promoting or changing a version needs the role developer.")
+    return model
+
+
+def _asked(form: Form) -> dict[str, Any]:
+    if not form.is_valid():
+        raise BadRequest("the form names no version, or nothing to be done with it")
+    return form.cleaned_data
 
 
 def example_body(version: ModelVersion, signature: Signature) -> str:

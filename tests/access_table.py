@@ -118,6 +118,9 @@ TABLE: dict[str, dict[str, Rule]] = {
     "models/<model:name>/promote": {
         "post": page(302, "owner admin developer", body={"version": 1}),
     },
+    "models/<model:name>/change": {
+        "post": page(302, "owner admin developer", body={"version": 1, "pinned": "true"}),
+    },
     # pages of the organization; their forms say which one they were shown for
     "organization": {"get": page(200, other=200)},
     "organization/rename": {"post": _form_of("owner admin", name="x")},

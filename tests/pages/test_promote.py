@@ -38,7 +38,7 @@ def test_a_viewer_may_not(viewer, browser_of, versions):
     response = browser_of(viewer).post(URL, {"version": 2})
 
     assert response.status_code == 403
-    assert "Promoting a version needs the role developer." in text_of(response)
+    assert "Promoting or changing a version needs the role developer." in text_of(response)
     assert champion() == 1
 
 

@@ -38,7 +38,10 @@ FOREIGN = {
 ARRAY_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 LEGACY_WRAPPERS = ("NDArrayWrapper", "ZNDArrayWrapper")
 MAX_NESTED = 100_000
+# An honest file shrinks tenfold; zeros by more than a thousand.
 MAX_UNPACKED = 1 << 30
+MAX_SHRINKING = 250
+ALWAYS_UNPACKED = 256 << 20
 UNPACKED_AT_ONCE = 16 << 20
 
 
@@ -120,27 +123,30 @@ def decompressed(content: bytes) -> bytes:
 def _decompress(content: bytes) -> bytes:
     packed = io.BytesIO(content)
     if content.startswith(b"\x1f\x8b"):
-        return _all_of(gzip.GzipFile(fileobj=packed))
+        return _all_of(gzip.GzipFile(fileobj=packed), len(content))
     if content.startswith(b"BZh"):
-        return _all_of(bz2.BZ2File(packed))
+        return _all_of(bz2.BZ2File(packed), len(content))
     if content.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")):
-        return _all_of(lzma.LZMAFile(packed))
+        return _all_of(lzma.LZMAFile(packed), len(content))
     if content.startswith(b"\x04\x22\x4d\x18"):
-        return _all_of(_lz4_file(packed))
+        return _all_of(_lz4_file(packed), len(content))
     if content[:1] == b"\x78" and content[1:2] in b"\x01\x5e\x9c\xda":
-        return _all_of(joblib.compressor.BinaryZlibFile(packed))
+        return _all_of(joblib.compressor.BinaryZlibFile(packed), len(content))
     return content
 
 
-def _all_of(file: Any) -> bytes:
+def _all_of(file: Any, packed_size: int) -> bytes:
     """What is packed in `file`, unless that is a bomb."""
+    most = min(MAX_UNPACKED, max(ALWAYS_UNPACKED, MAX_SHRINKING * packed_size))
     parts, size = [], 0
     while part := file.read(UNPACKED_AT_ONCE):
         parts.append(part)
         size += len(part)
-        if size > MAX_UNPACKED:
+        if size > most:
             raise Refused(
-                "too_large", f"The file unpacks to more than {MAX_UNPACKED >> 20} MiB: too large."
+                "too_large",
+                f"The file of {packed_size >> 10} KiB unpacks to more than {most >> 20} MiB, "
+                "which is more than is accepted.",
             )
     return b"".join(parts)
 

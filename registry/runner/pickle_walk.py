@@ -9,7 +9,7 @@ from time import monotonic
 from registry.runner.pickle_machine import Machine
 from registry.runner.pickle_values import Exhausted, Lost, Walk
 
-MAX_SECONDS = 4.0
+MAX_SECONDS = 2.0
 MAX_LOST = 200  # times the walk may find its way again
 # A name written out, as text or before STACK_GLOBAL: where to go on when the way is lost.
 LANDMARK = re.compile(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import onnx
 
-from registry.runner.gate_operators import check_operator, check_width
+from registry.runner.gate_operators import check_operator, check_schema, check_width
 from registry.runner.gate_tensors import Limits, check_tensor, constant_bytes, refuse
 from registry.runner.gate_widths import width_of
 
@@ -60,11 +60,11 @@ def check(graph: bytes, *, uploaded: bool = False) -> None:
     An uploaded one may also give what a ZipMap makes, as scikit-learn's exporter has it.
     """
     model = parsed(graph)
-    _check_model(model)
+    opsets = _check_model(model)
     _check_interface(model.graph)
     _check_outputs(model.graph, uploaded=uploaded)
     _check_constants(model.graph)
-    _check_nodes(model.graph)
+    _check_nodes(model.graph, opsets)
 
 
 def _check_bytes(graph: bytes) -> None:
@@ -91,10 +91,10 @@ def parsed(graph: bytes) -> onnx.ModelProto:
         raise refuse("it is not ONNX") from None
 
 
-def _check_model(model: onnx.ModelProto) -> None:
+def _check_model(model: onnx.ModelProto) -> dict[str, int]:
     if model.ir_version not in IR_VERSIONS:
         raise refuse(f"its IR version is {model.ir_version}")
-    _check_opsets(model)
+    opsets = _check_opsets(model)
     for name in ("functions", "training_info", "configuration"):
         if getattr(model, name, None):
             raise refuse(f"it has {name.replace('_', ' ')}")
@@ -102,20 +102,24 @@ def _check_model(model: onnx.ModelProto) -> None:
         raise refuse("it configures the runtime")
     if sum(len(one.key) + len(one.value) for one in model.metadata_props) > MAX_METADATA:
         raise refuse("its metadata is too long")
+    return opsets
 
 
-def _check_opsets(model: onnx.ModelProto) -> None:
-    seen = set()
+def _check_opsets(model: onnx.ModelProto) -> dict[str, int]:
+    """The version of each domain; the standard's own is called "" """
+    seen: dict[str, int] = {}
     for opset in model.opset_import:
         if opset.domain not in OPSETS:
             raise refuse(f"it uses the domain {opset.domain[:50]!r}")
         if opset.version not in OPSETS[opset.domain]:
             raise refuse(f"it uses version {opset.version} of {opset.domain or 'ai.onnx'}")
-        if opset.domain in seen:
+        domain = "" if opset.domain == "ai.onnx" else opset.domain
+        if domain in seen:
             raise refuse("it names a domain twice")
-        seen.add(opset.domain)
-    if not seen & {"", "ai.onnx"}:
+        seen[domain] = opset.version
+    if "" not in seen:
         raise refuse("it does not say which operators it uses")
+    return seen
 
 
 def _check_interface(graph: onnx.GraphProto) -> None:
@@ -167,15 +171,16 @@ def _all_tensors(graph: onnx.GraphProto) -> Iterable[onnx.TensorProto]:
                 yield attribute.t
 
 
-def _check_nodes(graph: onnx.GraphProto) -> None:
+def _check_nodes(graph: onnx.GraphProto, opsets: dict[str, int]) -> None:
     constants = {tensor.name: tensor for tensor in graph.initializer}
     widths = {one.name: _input_width(one) for one in graph.input}
     defined = _first_names(graph)
     for node in graph.node:
         _check_node(node, defined)
         given = [widths.get(name) for name in node.input]
+        check_schema(node, opsets)
         check_operator(node, constants)
-        check_width(node, given)
+        check_width(node, given, constants)
         widths.update(width_of(node, given, constants))
     for one in graph.output:
         if one.name not in defined:

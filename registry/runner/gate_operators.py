@@ -37,7 +37,29 @@ def check_operator(node: onnx.NodeProto, constants: Constants) -> None:
         CHECKS[node.op_type](node, attributes_of(node), constants)
 
 
-def check_width(node: onnx.NodeProto, given: Sequence[int | None]) -> None:
+def check_schema(node: onnx.NodeProto, opsets: dict[str, int]) -> None:
+    """Raises Refused unless the standard knows such an operator, with such attributes."""
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    if domain not in opsets:
+        raise refuse(f"it does not say which {domain} it uses")
+    opset = opsets[domain]
+    try:
+        schema = onnx.defs.get_schema(node.op_type, opset, domain)
+    except onnx.defs.SchemaError:
+        raise refuse(f"version {opset} of its operators has no {node.op_type}") from None
+    if not schema.min_input <= len(node.input) <= schema.max_input:
+        raise refuse(f"{node.op_type} has {len(node.input)} inputs")
+    if not schema.min_output <= len(node.output) <= schema.max_output:
+        raise refuse(f"{node.op_type} has {len(node.output)} outputs")
+    known = schema.attributes
+    for attribute in node.attribute:
+        if attribute.name not in known:
+            raise refuse(f"{node.op_type} has no attribute {attribute.name[:50]!r}")
+        if attribute.type != known[attribute.name].type.value:
+            raise refuse(f"the {attribute.name[:50]} of {node.op_type} is of the wrong kind")
+
+
+def check_width(node: onnx.NodeProto, given: Sequence[int | None], constants: Constants) -> None:
     """Raises Refused where an operator would read a column that is not there."""
     attributes = attributes_of(node)
     width = given[0] if given else None
@@ -47,10 +69,42 @@ def check_width(node: onnx.NodeProto, given: Sequence[int | None]) -> None:
         used = attributes.get("nodes_featureids", [])
         if len(used) and not 0 <= min(used) <= max(used) < width:
             raise refuse("a tree reads a column that is not there")
-    if node.op_type == "Scaler" and width is not None:
-        for name in ("offset", "scale"):
-            if len(attributes.get(name, [0])) not in (1, width):
-                raise refuse(f"the {name} of a scaler does not fit its input")
+    elif width is not None and node.op_type in WIDTH_CHECKS:
+        WIDTH_CHECKS[node.op_type](node, attributes, constants, width)
+
+
+def _check_scaler(node: Any, attributes: dict[str, Any], constants: Constants, width: int) -> None:
+    for name in ("offset", "scale"):
+        if len(attributes.get(name, [0])) not in (1, width):
+            raise refuse(f"the {name} of a scaler does not fit its input")
+
+
+def _check_imputer(node: Any, attributes: dict[str, Any], constants: Constants, width: int) -> None:
+    for name in ("imputed_value_floats", "imputed_value_int64s"):
+        if len(attributes.get(name, [0])) not in (1, width):
+            raise refuse("the values of an imputer do not fit its input")
+
+
+def _check_weights(node: Any, attributes: dict[str, Any], constants: Constants, width: int) -> None:
+    count = _labels(attributes) or int(attributes.get("targets", 1))
+    if len(attributes.get("coefficients", [])) not in (count * width, width):
+        raise refuse("the coefficients of a linear model do not fit its input")
+
+
+def _check_vectors(node: Any, attributes: dict[str, Any], constants: Constants, width: int) -> None:
+    vectors = int(attributes.get("n_supports", 0)) or sum(attributes.get("vectors_per_class", []))
+    if len(attributes.get("support_vectors", [])) != vectors * width:
+        raise refuse("the support vectors of an SVM do not fit its input")
+
+
+def _check_places(node: Any, attributes: dict[str, Any], constants: Constants, width: int) -> None:
+    is_columns = node.op_type != "Gather" or attributes.get("axis", 0) in (1, -1)
+    if not is_columns or node.input[1] not in constants:
+        return
+    places = values_of(constants[node.input[1]])
+    least = 0 if node.op_type == "ArrayFeatureExtractor" else -width
+    if places.size and not least <= int(places.min()) <= int(places.max()) < width:
+        raise refuse(f"{node.op_type} reads a column that is not there")
 
 
 def _check_linear_classifier(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
@@ -152,8 +206,23 @@ def _check_label_encoder(node: Any, attributes: dict[str, Any], constants: Const
 
 def _check_constant(node: Any, attributes: dict[str, Any], constants: Constants) -> None:
     # Known from here on, as initializers are.
-    if "value" in attributes and node.output:
-        constants[node.output[0]] = attributes["value"]
+    if len(attributes) != 1 or not node.output:
+        raise refuse("a constant has no value, or several")
+    (kind, value), name = next(iter(attributes.items())), node.output[0]
+    if kind == "value":
+        constants[name] = value
+    elif kind in NUMBERS:
+        values = [value] if kind in ("value_int", "value_float") else list(value)
+        dimensions = [] if kind in ("value_int", "value_float") else [len(values)]
+        constants[name] = onnx.helper.make_tensor(name, NUMBERS[kind], dimensions, values)
+
+
+NUMBERS = {
+    "value_int": onnx.TensorProto.INT64,
+    "value_ints": onnx.TensorProto.INT64,
+    "value_float": onnx.TensorProto.FLOAT,
+    "value_floats": onnx.TensorProto.FLOAT,
+}
 
 
 def _labels(attributes: dict[str, Any]) -> int:
@@ -161,6 +230,16 @@ def _labels(attributes: dict[str, Any]) -> int:
     return max(len(attributes.get(name, [])) for name in names)
 
 
+WIDTH_CHECKS: dict[str, Callable[[Any, dict[str, Any], Constants, int], None]] = {
+    "Scaler": _check_scaler,
+    "Imputer": _check_imputer,
+    "LinearClassifier": _check_weights,
+    "LinearRegressor": _check_weights,
+    "SVMClassifier": _check_vectors,
+    "SVMRegressor": _check_vectors,
+    "ArrayFeatureExtractor": _check_places,
+    "Gather": _check_places,
+}
 CHECKS: dict[str, Callable[[Any, dict[str, Any], Constants], None]] = {
     "TreeEnsembleClassifier": check_trees,
     "TreeEnsembleRegressor": check_trees,

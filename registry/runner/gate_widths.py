@@ -1,6 +1,7 @@
 """How many columns a graph's values have, as far as that is certain.
 
-Tree and scaler operators read columns by number: the gate must know how many there are.
+Tree and scaler operators read columns by number: the gate must know how many there are. A known
+width also says that the value is a table: of a list, the runtime would take the rows for columns.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ def width_of(
 ) -> dict[str, int | None]:
     """The width of each output of `node`; None where it is not certain."""
     known = [
-        _constant_width(constants[name]) if name in constants else width
+        _table_width(constants[name]) if name in constants else width
         for name, width in zip(node.input, given, strict=True)
     ]
     if node.op_type in ("TreeEnsembleClassifier", "LinearClassifier"):
@@ -48,29 +49,43 @@ def _first_width(
     if op in SAME_AS_FIRST:
         return known[0] if known else None
     if op in BROADCAST:
-        return None if None in known else max(known, default=None)
+        return _broadcast_width(node, known, constants)
     if op == "Concat":
         is_columns = attributes_of(node).get("axis") in (1, -1)
         return sum(known) if is_columns and None not in known else None
     if op == "Gather":
-        is_columns = attributes_of(node).get("axis", 0) in (1, -1)
-        if is_columns:
-            return _count(node.input[1], constants)
+        if attributes_of(node).get("axis", 0) in (1, -1):
+            return None if known[0] is None else _length(node.input[1], constants)
         # Looking up a list by a table of places keeps the table's shape.
         data = constants.get(node.input[0])
         return known[1] if data is not None and len(data.dims) == 1 else None
     if op == "ArrayFeatureExtractor":
-        return _count(node.input[1], constants)
+        return _length(node.input[1], constants)
     if op == "Reshape":
         return _last_of_shape(node, constants)
     return _computed_width(node, known)
 
 
 def _last_of_shape(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> int | None:
-    """The last dimension asked for, if that is a number and not "what is left"."""
+    """The columns of the table asked for, if that is a number and not "what is left"."""
     shape = constants.get(node.input[1])
     sizes = [] if shape is None else onnx.numpy_helper.to_array(shape).ravel().tolist()
-    return int(sizes[-1]) if len(sizes) > 1 and sizes[-1] > 0 else None
+    return int(sizes[-1]) if len(sizes) == 2 and sizes[-1] > 0 else None
+
+
+def _broadcast_width(
+    node: onnx.NodeProto, known: list[int | None], constants: dict[str, onnx.TensorProto]
+) -> int | None:
+    """Of a table and what is spread over it: a number, a row, another table."""
+    if all(width is None for width in known):
+        return None
+    widths = list(known)
+    for place, name in enumerate(node.input):
+        if name in constants and len(constants[name].dims) < 2:
+            widths[place] = int(constants[name].dims[0]) if constants[name].dims else 1
+    if None in widths:
+        return None
+    return 0 if 0 in widths else max(widths)
 
 
 def _computed_width(node: onnx.NodeProto, known: list[int | None]) -> int | None:
@@ -83,19 +98,22 @@ def _computed_width(node: onnx.NodeProto, known: list[int | None]) -> int | None
     if node.op_type in ("LinearRegressor", "SVMRegressor"):
         return int(attributes_of(node).get("targets", 1))
     if node.op_type == "FeatureVectorizer":
-        return sum(known) if None not in known else None
+        # As wide as it is told to be, whatever there is.
+        claimed = list(attributes_of(node).get("inputdimensions", []))
+        return sum(claimed) if claimed == known else None
     return None
 
 
-def _constant_width(tensor: onnx.TensorProto) -> int:
-    return int(tensor.dims[-1]) if tensor.dims else 1
+def _table_width(tensor: onnx.TensorProto) -> int | None:
+    return int(tensor.dims[1]) if len(tensor.dims) == 2 else None
 
 
-def _count(name: str, constants: dict[str, onnx.TensorProto]) -> int | None:
-    if name not in constants:
-        return None
-    tensor = constants[name]
-    return int(tensor.dims[-1]) if tensor.dims else 1
+def _length(name: str, constants: dict[str, onnx.TensorProto]) -> int | None:
+    """How many places a constant list has; one row of them will do."""
+    dimensions = list(constants[name].dims) if name in constants else []
+    if len(dimensions) == 2 and dimensions[0] == 1:
+        dimensions = dimensions[1:]
+    return int(dimensions[0]) if len(dimensions) == 1 else None
 
 
 def _classes(node: onnx.NodeProto) -> int | None:

@@ -27,7 +27,7 @@ def node(operator: str, *inputs: str, to: str = "predict", **attributes: object)
 
 _MACHINE_LEARNING = """
     ArrayFeatureExtractor LinearClassifier LinearRegressor Scaler SVMClassifier SVMRegressor
-    TreeEnsembleClassifier TreeEnsembleRegressor LabelEncoder TreeEnsemble OneHotEncoder Imputer
+    TreeEnsembleClassifier TreeEnsembleRegressor FeatureVectorizer LabelEncoder TreeEnsemble OneHotEncoder Imputer
 """
 MACHINE_LEARNING = _MACHINE_LEARNING.split()
 
@@ -36,25 +36,27 @@ def constant(name: str, values: object) -> TensorProto:
     return numpy_helper.from_array(np.asarray(values), name)
 
 
+# A stump over column 0.
+TREES: dict[str, object] = {
+    "n_targets": 1,
+    "nodes_treeids": [0, 0, 0],
+    "nodes_nodeids": [0, 1, 2],
+    "nodes_featureids": [0, 0, 0],
+    "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
+    "nodes_values": [0.5, 0.0, 0.0],
+    "nodes_hitrates": [1.0, 1.0, 1.0],
+    "nodes_truenodeids": [1, 0, 0],
+    "nodes_falsenodeids": [2, 0, 0],
+    "nodes_missing_value_tracks_true": [0, 0, 0],
+    "target_treeids": [0, 0],
+    "target_nodeids": [1, 2],
+    "target_ids": [0, 0],
+    "target_weights": [1.0, 2.0],
+}
+
+
 def trees(**changes: object) -> onnx.NodeProto:
-    """A stump over column 0, with changes."""
-    attributes: dict[str, object] = {
-        "n_targets": 1,
-        "nodes_treeids": [0, 0, 0],
-        "nodes_nodeids": [0, 1, 2],
-        "nodes_featureids": [0, 0, 0],
-        "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
-        "nodes_values": [0.5, 0.0, 0.0],
-        "nodes_hitrates": [1.0, 1.0, 1.0],
-        "nodes_truenodeids": [1, 0, 0],
-        "nodes_falsenodeids": [2, 0, 0],
-        "nodes_missing_value_tracks_true": [0, 0, 0],
-        "target_treeids": [0, 0],
-        "target_nodeids": [1, 2],
-        "target_ids": [0, 0],
-        "target_weights": [1.0, 2.0],
-    }
-    return node("TreeEnsembleRegressor", "X", **(attributes | changes))
+    return node("TreeEnsembleRegressor", "X", **(TREES | changes))
 
 
 def _body(name: str = "body") -> onnx.GraphProto:
@@ -251,6 +253,25 @@ def operators(bait: Bait) -> dict[str, ModelProto]:
         "a gather far away": graph(node("Gather", "X", "i", axis=1), constants=(constant("i", [10**6]),)),
         "an expansion to 2^60": graph(node("Expand", "X", "s"), constants=(constant("s", [2**30, 2**30]),)),
         "a reshape to 2^60": graph(node("Reshape", "X", "s"), constants=(constant("s", [2**30, 2**30]),)),
+        "an expansion to 2^60 by another name": graph(node("Constant", to="s", value_ints=[2**30, 2**30]), node("Expand", "X", "s")),
+        "an expansion without a shape": graph(node("Expand", "X")),
+        "an attribute nobody knows": graph(node("Softmax", "X", axis=1, secret=1)),
+        "two constants in one": graph(node("Constant", to="s", value_int=1, value_float=1.0), node("Add", "X", "s")),
+        "a list for a table": graph(
+            node("MatMul", "X", "w", to="m"),
+            helper.make_node("TreeEnsembleRegressor", ["m"], ["predict"], domain="ai.onnx.ml", **TREES),
+            constants=(constant("w", np.ones(4, np.float32)),),
+        ),
+        "a table of no columns": graph(
+            node("Gather", "X", "none", to="g", axis=1),
+            node("Add", "g", "one", to="m"),
+            helper.make_node("TreeEnsembleRegressor", ["m"], ["predict"], domain="ai.onnx.ml", **TREES),
+            constants=(constant("none", np.zeros(0, np.int64)), constant("one", np.ones(1, np.float32))),
+        ),
+        "a vectorizer that claims too much": graph(
+            node("FeatureVectorizer", "X", to="m", inputdimensions=[400]),
+            helper.make_node("TreeEnsembleRegressor", ["m"], ["predict"], domain="ai.onnx.ml", **(TREES | {"nodes_featureids": [399, 0, 0]})),
+        ),
         "a computed expansion": graph(
             node("ReduceMax", "X", to="m", keepdims=0),
             node("Add", "m", "big", to="b"),

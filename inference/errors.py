@@ -2,6 +2,7 @@
 * InferenceError
   - RequestTooLarge        413  the body has more bytes than we read
     · TooManyRows          413  more rows than one request may have
+  - UnknownEncoding        415  a Content-Encoding that we do not unpack
   - UnknownShape           422  neither {"input": …} nor {"inputs": […]}
   - UnknownTarget          422  ?version= or ?alias= is not one
   - InvalidInput           422  a row does not fit the model's signature
@@ -34,6 +35,12 @@ class RequestTooLarge(InferenceError):
 class TooManyRows(RequestTooLarge):
     code = "too_many_rows"
     title = "The request has too many rows"
+
+
+class UnknownEncoding(InferenceError):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unknown_encoding"
+    title = "The request's encoding is not read here"
 
 
 class UnknownShape(InferenceError):

@@ -23,6 +23,7 @@ from accounts.principals import Principal
 from accounts.roles import Capability
 from inference import pipeline
 from inference.api import answers, bodies
+from inference.api.shapes import Asked
 from inference.pipeline import Caller, Understood
 from mlplatform.foundation import body_length, client_address
 from mlplatform.foundation.errors import Problem
@@ -50,7 +51,7 @@ class Admitted:
 
     principal: Principal
     verdict: Verdict
-    asked: bodies.Asked
+    asked: Asked
     question: Understood
     found: Any
 
@@ -98,6 +99,7 @@ def _is_plain(environ: Environ) -> bool:
         and environ["PATH_INFO"].startswith(PREFIX)
         and not environ.get("QUERY_STRING")
         and environ.get("HTTP_ACCEPT") in _JSON
+        and not bodies.is_csv(environ.get("CONTENT_TYPE") or "")
         and not any(name in environ for name in _LONG_WAY)
     )
 
@@ -132,7 +134,7 @@ def _of_token(raw: str) -> tuple[Principal, str] | None:
     return principal, families.denial_key(token.family)
 
 
-def _understood(environ: Environ, principal: Principal) -> tuple[bodies.Asked, Understood] | None:
+def _understood(environ: Environ, principal: Principal) -> tuple[Asked, Understood] | None:
     model = environ["PATH_INFO"].removeprefix(PREFIX)
     served = _MODEL.fullmatch(model) and routing.recall(principal.standing.organization, model)
     body = served and _body_of(environ)

@@ -7,11 +7,17 @@ from inference.models import Prediction
 
 
 class PredictSerializer(serializers.Serializer):
-    """Exactly one of the two. A row is an object of named values, or a list of them in order."""
+    """One of the three ways to send rows; a row is an object of named values, or a list in order."""
 
     input = serializers.JSONField(required=False, help_text="one row")
     inputs = serializers.ListField(
         child=serializers.JSONField(), required=False, help_text="many rows"
+    )
+    columns = serializers.DictField(
+        child=serializers.ListField(), required=False, help_text="many rows, a list for each column"
+    )
+    top_k = serializers.IntegerField(
+        min_value=1, required=False, help_text="tell only so many of the likeliest classes"
     )
 
 

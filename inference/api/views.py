@@ -28,6 +28,7 @@ from inference.api.serializers import (
     PredictionSummarySerializer,
     PredictSerializer,
 )
+from inference.api.shapes import Asked
 from inference.models import Prediction, PredictionQuerySet
 from inference.pipeline import Caller, Understood
 from registry import routing
@@ -49,6 +50,7 @@ class PredictView(APIView):
             errors.InvalidInput,
             errors.ModelRaised,
             errors.UnknownShape,
+            errors.UnknownEncoding,
             errors.UnknownTarget,
             errors.BadReply,
             errors.ModelTimedOut,
@@ -123,16 +125,18 @@ class PredictView(APIView):
         body = answers.body_of(asked, question, answer)
         return Response(body, headers={"X-Cache": answer.cache})
 
-    def _understood(self, request: Request, model: str) -> tuple[bodies.Asked, Understood]:
+    def _understood(self, request: Request, model: str) -> tuple[Asked, Understood]:
         served = routing.find(organization_of(request), model, **_target(request))
         structlog.contextvars.bind_contextvars(
             model_id=str(served.model_id), model_version=served.version_number
         )
-        asked = bodies.parse(bodies.read(request._request), served.signature)
+        body = bodies.read(request._request)
+        asked = bodies.parse(body, served.signature, content_type=request.content_type)
         use_cache = "no-cache" not in request.headers.get("Cache-Control", "")
-        return asked, pipeline.understand(
-            served, asked.instances, asked.pointers, use_cache=use_cache
-        )
+        question = pipeline.understand(served, asked.instances, asked.pointers, use_cache=use_cache)
+        for fault in question.fault.errors if question.fault else ():
+            fault["pointer"] = asked.where(fault["pointer"])
+        return asked, question
 
 
 def _target(request: Request) -> dict[str, Any]:

@@ -30,9 +30,7 @@ def read(request: HttpRequest) -> bytes:
     if encoding == "gzip":
         return _unpacked(request.body)
     if encoding != "identity":
-        raise UnknownEncoding(
-            f"The encoding {encoding[:40]!r} is not read here: send gzip or none."
-        )
+        raise UnknownEncoding(f"{encoding[:40]!r} is not read here: send gzip or none.")
     return request.body
 
 
@@ -100,8 +98,8 @@ def _unknown_shape(signature: Signature) -> UnknownShape:
     example = signature.example()
     return UnknownShape(
         'Expected {"input": one row}, {"inputs": [rows]} or {"columns": {name: [values]}}, a row '
-        f"being an object of named values or a list in the order of the columns; here {_json({'input': example})} "
-        f"or {_json({'inputs': [list(example.values())]})}.",
+        "being an object of named values or a list in the order of the columns; here "
+        f"{_json({'input': example})} or {_json({'inputs': [list(example.values())]})}.",
         example={"input": example},
     )
 

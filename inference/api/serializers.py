@@ -7,7 +7,7 @@ from inference.models import Prediction
 
 
 class PredictSerializer(serializers.Serializer):
-    """One of the three ways to send rows; a row is an object of named values, or a list in order."""
+    """Rows in one of three ways; a row is an object of named values, or a list of them in order."""
 
     input = serializers.JSONField(required=False, help_text="one row")
     inputs = serializers.ListField(

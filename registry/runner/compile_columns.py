@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 from sklearn import impute, preprocessing
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401  or it is not there
 
 from registry.runner.graph_builder import ML, Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled

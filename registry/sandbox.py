@@ -32,7 +32,7 @@ from registry.sandbox_errors import (
     SandboxError,
 )
 
-FATE_TRIES, FATE_PAUSE = 20, 0.01  # a child's connections close a moment before it is buried
+FATE_TRIES, FATE_PAUSE = 100, 0.01  # a child's connections close a moment before it is buried
 GRACE_SECONDS = 1.0  # the runner's own deadline for a private child: only if ours did not come
 MAX_CODE = 40
 

@@ -105,6 +105,7 @@ def _facts_of(child: Child) -> dict[str, Any]:
         "age": round(monotonic() - child.started, 1),
         "state": child.doom or "live",
         "memory": child.usage.memory,
+        "settled": child.settled,
         "cpu": round(child.usage.cpu, 2),
         "busy": round(child.usage.busy, 2),
         "requests": child.requests,

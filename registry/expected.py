@@ -42,15 +42,16 @@ class Comparison:
         )
 
 
-def compare(expected: Sequence[Sequence[Any]], answers: Any) -> Comparison:
-    """Compare the expected columns, one an output, with the answers of predict.
+def compare(expected: Sequence[Sequence[Any]], answers: Sequence[Sequence[Any]]) -> Comparison:
+    """Compare the expected columns, one an output, with what `by_row` makes of answers.
 
-    Labels must be equal, numbers to RELATIVE. A row without any expected answer is not compared.
+    Labels must be equal, numbers to RELATIVE. A row without any expected answer is not compared,
+    and none that the model was not asked about.
     """
-    given = _by_row(answers)
     rows = differing = 0
     shown: list[dict[str, Any]] = []
-    for number, (wanted, got) in enumerate(zip(zip(*expected, strict=True), given, strict=True), 1):
+    pairs = zip(zip(*expected, strict=True), answers, strict=False)
+    for number, (wanted, got) in enumerate(pairs, 1):
         if all(one is None for one in wanted):
             continue
         rows += 1
@@ -61,8 +62,8 @@ def compare(expected: Sequence[Sequence[Any]], answers: Any) -> Comparison:
     return Comparison(rows, differing, tuple(shown))
 
 
-def _by_row(answers: Any) -> list[list[Any]]:
-    """Each row's answers, one an output."""
+def by_row(answers: Any) -> list[list[Any]]:
+    """Of the answers of predict each row's, one an output."""
     plain = answers.tolist() if isinstance(answers, np.ndarray) else list(answers)
     return [row if isinstance(row, list) else [row] for row in plain]
 

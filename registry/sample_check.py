@@ -6,6 +6,7 @@ another, and is compared here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -16,8 +17,17 @@ from registry.models import ModelVersion
 from registry.profile import described, profile_of
 from registry.rows import Rows
 from registry.sample import Sample, UnusableSample, faults_told, read_sample
-from registry.sandbox import Host, Inspection, ModelRaised, ModelRefused, Runner
+from registry.sandbox import Host, Inspection, Runner
+from registry.sandbox_errors import BadReply, ChildDied, ChildTimedOut, ModelRaised, ModelRefused
 from registry.signature import InvalidRows, Signature
+
+# A model so slow that it does not answer the whole sample by then is judged by the rows it did.
+SECONDS = 15.0
+FIRST_CHUNK = 50  # rows; each chunk is twice the last
+CANNOT_BE_READ = (
+    "Reading the table took more time or memory than it may, or ended its reader. Save it anew, "
+    "with fewer rows or as CSV."
+)
 
 
 class SampleUnreadable(ModelRefused):
@@ -57,13 +67,13 @@ def check_sample(
     answers = _answers(runner, version, artifact, signature, rows)
     warnings: tuple[str, ...] = ()
     if sample.expected is not None:
-        estimator = Estimator.from_json(inspection.report.get("estimator") or {})
-        found = expected.compare(sample.expected, answers["predict"])
+        found = expected.compare(sample.expected, answers)
         profile["expected"] = {"column": version.expected_column, **found.to_json()}
         version.keep_profile(profile)
-        warnings = _verdict(found, version.expected_column, estimator)
+        model = Estimator.from_json(inspection.report.get("estimator") or {})
+        warnings = _verdict(found, version.expected_column, model)
     version.keep_profile(profile)
-    return Checked(described(signature, profile), rows, warnings)
+    return Checked(described(signature, profile), rows.first(len(answers)), warnings)
 
 
 def _read(runner: Runner, version: ModelVersion, signature: Signature) -> Sample:
@@ -73,6 +83,8 @@ def _read(runner: Runner, version: ModelVersion, signature: Signature) -> Sample
             table = runner.read_table(file.fileno(), deadline=deadline)
         except ModelRefused as error:
             raise SampleUnreadable(error.reason) from error
+        except (ChildDied, ChildTimedOut, BadReply) as error:
+            raise SampleUnreadable(CANNOT_BE_READ) from error
     try:
         return read_sample(table, signature, expected=version.expected_column)
     except UnusableSample as error:
@@ -89,8 +101,8 @@ def _rows(signature: Signature, instances: Sequence[Any]) -> Rows:
 
 def _answers(
     runner: Runner, version: ModelVersion, artifact: BinaryIO, signature: Signature, rows: Rows
-) -> dict[str, Any]:
-    """What the original answers, by a child of its own."""
+) -> list[list[Any]]:
+    """What the original answers to the rows, or to as many as there is time for."""
     host = runner.fresh_host(kind="estimator")
     try:
         host.load(
@@ -100,31 +112,44 @@ def _answers(
             signature=signature.to_json(),
             deadline=settings.LOAD_DEADLINE_SECONDS,
         )
-        return _ask(host, version.digest, rows)
-    except ModelRaised as error:
-        row = _first_refused(host, version.digest, rows)
-        raise SampleUnreadable(
-            f"The model fails on row {row} of the sample: {error.reason}"
-        ) from error
+        return _in_chunks(host, version.digest, rows)
     finally:
         host.close()
 
 
-def _ask(host: Host, digest: str, rows: Rows) -> dict[str, Any]:
-    return host.predict(digest, rows, ["predict"], deadline=settings.ADMISSION_DEADLINE_SECONDS)
-
-
-def _first_refused(host: Host, digest: str, rows: Rows) -> int:
-    """The number of the first row that the model raises at, by halving. 1 is the first."""
-    good, bad = 0, rows.count  # the first `good` rows are answered, the first `bad` are not
-    while bad - good > 1:
-        middle = (good + bad) // 2
+def _in_chunks(host: Host, digest: str, rows: Rows) -> list[list[Any]]:
+    answers: list[list[Any]] = []
+    ends_at = monotonic() + SECONDS
+    size = FIRST_CHUNK
+    while len(answers) < rows.count and monotonic() < ends_at:
+        indexes = range(len(answers), min(len(answers) + size, rows.count))
         try:
-            _ask(host, digest, rows.pick(range(middle)))
-            good = middle
+            answers += _ask(host, digest, rows.pick(indexes))
+        except ModelRaised as error:
+            row = _first_refused(host, digest, rows, indexes)
+            raise SampleUnreadable(
+                f"The model fails on row {row + 1} of the sample: {error.reason}"
+            ) from error
+        size *= 2
+    return answers
+
+
+def _ask(host: Host, digest: str, rows: Rows) -> list[list[Any]]:
+    deadline = settings.ADMISSION_DEADLINE_SECONDS
+    outputs = host.predict(digest, rows, ["predict"], deadline=deadline)
+    return expected.by_row(outputs["predict"])
+
+
+def _first_refused(host: Host, digest: str, rows: Rows, among: range) -> int:
+    """Where the first row is that the model raises at, by halving."""
+    while len(among) > 1:
+        half = among[: len(among) // 2]
+        try:
+            _ask(host, digest, rows.pick(half))
+            among = among[len(half) :]
         except ModelRaised:
-            bad = middle
-    return bad
+            among = half
+    return among[0]
 
 
 def _verdict(found: expected.Comparison, column: str, model: Estimator) -> tuple[str, ...]:
@@ -142,4 +167,5 @@ def _verdict(found: expected.Comparison, column: str, model: Estimator) -> tuple
         raise AnswersDiffer(found.told(column) + cause)
     if not model.is_of_another_release:
         return ()
-    return (f"Trained with {releases}: answers verified on your sample ({found.rows} rows).",)
+    rows = "1 row" if found.rows == 1 else f"{found.rows} rows"
+    return (f"Trained with {releases}: answers verified on your sample ({rows}).",)

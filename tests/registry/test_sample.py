@@ -1,12 +1,15 @@
 """A sample table at upload: read in a child, described, and answered as expected."""
 
+import pandas as pd
 import pytest
+import sklearn
 from django.core.files.base import ContentFile
 from django.test import override_settings
 from django.utils.timezone import now
 from sklearn.kernel_approximation import AdditiveChi2Sampler
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from registry import admission
 from registry.models import ModelVersion, RegisteredModel
@@ -189,3 +192,73 @@ def test_wrong_fields_are_named(alice, client_of, fields, code):
 
     assert (response.status_code, response.json()["code"]) == (400, code)
     assert not RegisteredModel.objects.exists()
+
+
+def test_a_model_of_an_older_release_that_answers_differently_is_refused(admit, monkeypatch):
+    """What some of scikit-learn 1.2 and 1.3 do: they load without a word, and are another model."""
+    monkeypatch.setattr("sklearn.base.__version__", "1.2.2")
+    model = LinearRegression().fit([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0])
+    sample = "x0,y\n" + "".join(f"{x},{model.predict([[x]])[0]}\n" for x in range(9))
+    model.intercept_ += 1
+
+    version = admit(model, sample, "y")
+
+    assert version.reason_code == "answers_differ"
+    assert version.reason.startswith("9 of 9 answers are not what the sample's column y expects")
+    assert version.reason.endswith(
+        "The model was trained with scikit-learn 1.2.2, we run "
+        f"{sklearn.__version__}, which is the likely cause: fit and save it again with "
+        f"{sklearn.__version__}."
+    )
+
+
+def test_a_model_of_an_older_release_that_answers_alike_says_so(admit, monkeypatch):
+    monkeypatch.setattr("sklearn.base.__version__", "1.2.2")
+    model = LinearRegression().fit([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0])
+
+    version = admit(model, f"x0,y\n5,{model.predict([[5]])[0]}\n", "y")
+
+    assert version.status == "ready", version.reason
+    assert version.facts["warnings"][-1] == (
+        f"Trained with scikit-learn 1.2.2, we run {sklearn.__version__}: answers verified on your "
+        "sample (1 row)."
+    )
+
+
+def test_several_outputs_have_several_columns(admit):
+    model = LinearRegression().fit([[1.0], [2.0]], [[1.0, 2.0], [2.0, 4.0]])
+
+    assert admit(model, "x0,low,high\n3,3,6\n", "low, high").status == "ready"
+    version = admit(model, "x0,low,high\n3,3,6\n", "low")
+    assert version.reason == (
+        "The model gives 2 answers a row, so `expected` must name 2 columns with commas between "
+        "them; it names 1."
+    )
+
+
+def test_a_model_without_names_takes_the_columns_in_order(admit):
+    model = LinearRegression().fit([[1.0, 0.0], [2.0, 1.0]], [1.0, 2.0])
+
+    assert admit(model, "width,height,y\n1,0,1\n", "y").status == "ready"
+
+
+def test_a_date_in_a_column_of_numbers_is_told_as_one(admit):
+    model = LinearRegression().fit([[19000.0], [19001.0]], [1.0, 2.0])
+
+    version = admit(model, "x0\n2024-01-31\n")
+
+    assert version.reason == (
+        "The sample does not fit the model. Column x0: expected a number, got a string; to this "
+        "model a date is a number: send the one it was trained with, such as 19753 (days since "
+        "1970-01-01) or 1706659200 (seconds since then)."
+    )
+
+
+def test_what_a_category_is_called_decides_what_is_missing(admit):
+    table = pd.DataFrame({"country": ["NA", "DE", "NA", "DE"]})
+    model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(table, [1, 0, 1, 0])
+
+    version = admit(model, "country,y\nNA,1\nDE,0\n", "y")
+
+    assert version.status == "ready", version.reason
+    assert version.profile["inputs"][0]["missing"] == 0.0

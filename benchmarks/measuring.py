@@ -76,8 +76,9 @@ def machine() -> str:
     with open("/proc/cpuinfo") as file:
         names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
     load = os.getloadavg()[0]
+    core = names[0] if names else platform.machine()
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {len(names)} cores of {names[0] if names else platform.machine()}, "
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {core}, "
         f"{memory:.0f} GiB, Linux {platform.release().split('-')[0]}, "
         f"Python {platform.python_version()}, load before the run {load:.1f}"
     )

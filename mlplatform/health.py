@@ -54,7 +54,7 @@ def startupz() -> HttpResponse:
 def readyz() -> HttpResponse:
     if Path(settings.DRAIN_FLAG).exists():
         return _answer(503, {"status": "draining"})
-    checks = {"database": check(_database), "redis": check(_redis)}
+    checks = {"database": check(_database), "redis": check(_redis), "runner": check(_fences)}
     healthy = all(found["status"] == "ok" for found in checks.values())
     return _answer(200, {"status": "ok" if healthy else "degraded", **checks})
 
@@ -108,17 +108,31 @@ def _storage() -> Facts:
     return {}
 
 
+def _fences() -> Facts:
+    """Whether models can be opened and asked, and behind what."""
+    return _status_of_runner(Runner(settings.RUNNER_SOCKET).status(timeout=0.5))
+
+
 def _runner() -> Facts:
     status = Runner(settings.RUNNER_SOCKET).status()
+    # Numbers only: whose they are is nobody's business here.
+    hosts = {name: status[name] for name in ("hosts", "replicated", "parked", "loads")}
+    memory = {name: status[name] for name in ("memory", "memory_budget")}
+    busy = round(sum(child["busy"] for child in status["children"]), 2)
+    return {
+        **_status_of_runner(status),
+        **hosts,
+        **memory,
+        "children": len(status["children"]),
+        "busy_cores": busy,
+        "libraries": status["libraries"],
+    }
+
+
+def _status_of_runner(status: Facts) -> Facts:
     fences = status["fences"]
     healthy = fences["complete"] and not fences["allowed_incomplete"]
-    return {
-        "status": "ok" if healthy else "error",
-        "fences": fences,
-        # Their number only: whose they are is nobody's business here.
-        "children": len(status["children"]),
-        "memory": status["memory"],
-    }
+    return {"status": "ok" if healthy else "error", "fences": fences}
 
 
 def _answer(status: int, body: Facts) -> HttpResponse:

@@ -196,6 +196,8 @@ if bucket := env.str("S3_BUCKET", default=""):
 # --- models and predictions --------------------------------------------------
 
 RUNNER_SOCKET = env.str("RUNNER_SOCKET", default="") or str(DATA_DIR / "runner.sock")
+# Of all models together; 0 is half of the machine's. run.py and compose hand it to the runner.
+RUNNER_MEMORY_BYTES = env.int("RUNNER_MEMORY_BYTES", 0, validate=validate.Range(min=0))
 MAX_ARTIFACT_BYTES = env.int("MAX_ARTIFACT_BYTES", default=500 * 2**20)
 MAX_SAMPLE_BYTES = env.int("MAX_SAMPLE_BYTES", default=10 * 2**20)
 ADMISSION_DEADLINE_SECONDS = env.float("ADMISSION_DEADLINE_SECONDS", default=60.0)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from mlplatform.embedded import binaries, machine, packages, runner
+from mlplatform.embedded import binaries, fences, machine, packages, runner
 from mlplatform.embedded.console import Trouble, verdict
 from mlplatform.embedded.environment import Address
 from mlplatform.embedded.places import LONGEST_SOCKET_FOLDER, PROJECT, Data, can_write, is_root
@@ -30,7 +30,24 @@ def look_at(data: Data, address: Address) -> bool:
         lambda: _running(data),
     ]
     # All are asked, so that one look shows everything.
-    return [_ask(question) for question in questions].count(False) == 0
+    good = [_ask(question) for question in questions]
+    return False not in [*good, *_fences(data)]
+
+
+def _fences(data: Data) -> list[bool]:
+    """The sandbox's fences: as a running runner found them, else as the kernel gives them."""
+    found = runner.status(_runner_socket(data)) if data.is_running() else None
+    told = list(fences.lines((found or {}).get("fences") or fences.of_this_kernel()))
+    for good, line in told:
+        verdict(good, f"fence: {line}", "allow seccomp (containers: the default profiles do)")
+    for name, what in (found or {}).get("fences", {}).get("broken", {}).items():
+        told.append((False, name))
+        verdict(False, f"fence with a gap: {name}: {what}", f"see {data.logs / 'runner.log'}")
+    return [good for good, _ in told]
+
+
+def _runner_socket(data: Data) -> Path:
+    return Path(data.state().get("sockets", "")) / "runner" / "runner.sock"
 
 
 def _ask(question: Callable[[], str]) -> bool:
@@ -114,8 +131,7 @@ def _port(data: Data, address: Address) -> str:
 def _running(data: Data) -> str:
     if not data.is_running():
         return "not running"
-    socket = Path(data.state().get("sockets", "")) / "runner" / "runner.sock"
-    found = runner.status(socket)
+    found = runner.status(_runner_socket(data))
     if found is None:
         raise Trouble("The runner does not answer.", fix=f"see {data.logs / 'runner.log'}")
     if not found.get("fences", {}).get("complete"):
@@ -123,4 +139,6 @@ def _running(data: Data) -> str:
             f"The runner answers, but {runner.describe(found)}.",
             fix="allow seccomp and user-owned processes (containers: the default profiles do)",
         )
-    return f"running; the runner answers and {runner.describe(found)}"
+    return (
+        f"running; the runner answers and {runner.describe(found)}; {runner.describe_hosts(found)}"
+    )

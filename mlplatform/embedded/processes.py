@@ -82,6 +82,7 @@ class Platform:
         """The sandboxed runner: no environment at all. Ready after `wait_for_runner`."""
         argv = [packages.python(self.venv), "-I", "-B"]
         argv += [str(PROJECT / "registry/runner/__main__.py"), "--socket", str(self.runner_socket)]
+        argv += ["--memory-budget", environment.outside().get("RUNNER_MEMORY_BYTES") or "0"]
         self.runner_socket.unlink(missing_ok=True)
         program = Program("runner", [*argv, "--die-with-parent"], env={}, cwd=Path("/"))
         return self.supervisor.start(program)

@@ -26,3 +26,12 @@ def describe(found: dict) -> str:
         return "its sandbox is complete"
     gaps = ", ".join(fences.get("broken", {})) or "seccomp"
     return f"its sandbox has gaps ({gaps}), so it opens no models"
+
+
+def describe_hosts(found: dict) -> str:
+    """One line on the processes that hold models."""
+    used, budget = (found.get(name, 0) / 2**20 for name in ("memory", "memory_budget"))
+    parked = found.get("parked", 0)
+    hosts = f"{found.get('hosts', 0)} hosts of models"
+    crashing = f", {parked} wait because they keep crashing" if parked else ""
+    return f"{hosts}{crashing}, {used:.0f} of {budget:.0f} MiB"

@@ -72,6 +72,8 @@ def test_doctor_is_content_and_makes_nothing(folder, free_port):
 
     assert answer.returncode == 0, answer.stdout
     assert "PostgreSQL" in answer.stdout or "comes with the packages" in answer.stdout
+    for fence in ("seccomp (system calls): yes", "Landlock (files):", "a user id for each child:"):
+        assert f"fence: {fence}" in answer.stdout
     assert not folder.exists()
 
 

@@ -14,6 +14,17 @@ import pandas as pd
 import xgboost as xgb
 from catboost import CatBoostClassifier, CatBoostRanker, CatBoostRegressor
 from sklearn import datasets
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import BaggingClassifier, StackingRegressor, VotingClassifier
+from sklearn.feature_selection import SelectKBest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 XGB = {"n_estimators": 12, "max_depth": 4, "n_jobs": 1}
 LGB = {"n_estimators": 12, "num_leaves": 12, "n_jobs": 1, "verbose": -1}
@@ -214,3 +225,60 @@ def pickled(model: Any) -> bytes:
     buffer = io.BytesIO()
     joblib.dump(model, buffer)
     return buffer.getvalue()
+
+
+def models() -> dict[str, tuple[Any, Any]]:
+    """A classifier and a regressor of each library."""
+    return {
+        "xgboost": (xgb.XGBClassifier(**XGB), xgb.XGBRegressor(**XGB)),
+        "lightgbm": (lgb.LGBMClassifier(**LGB), lgb.LGBMRegressor(**LGB)),
+        "catboost": (CatBoostClassifier(**CAT), CatBoostRegressor(**CAT)),
+    }
+
+
+def mixed(model: Any, *, sparse: bool) -> Any:
+    """A pipeline for `artifacts.people`: `sparse` is what OneHotEncoder makes by itself."""
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    words = OneHotEncoder(handle_unknown="ignore", sparse_output=sparse)
+    table = ColumnTransformer(
+        [("numbers", numbers, ["age", "income"]), ("words", words, ["city", "job"])],
+        sparse_threshold=1.0 if sparse else 0.0,
+    )
+    return make_pipeline(table, model)
+
+
+# name: (whether it takes the regressor, what is made of the model)
+WRAPPERS: dict[str, tuple[bool, Callable[[Any], Any]]] = {
+    "scaled": (False, lambda model: make_pipeline(StandardScaler(), model)),
+    "imputed": (True, lambda model: make_pipeline(SimpleImputer(), model)),
+    "search": (False, lambda model: GridSearchCV(model, {"learning_rate": [0.1, 0.3]}, cv=2)),
+    "calibrated": (False, lambda model: CalibratedClassifierCV(model, cv=2)),
+    "voting": (
+        False,
+        lambda model: VotingClassifier(
+            [("one", model), ("other", LogisticRegression(max_iter=500))], voting="soft"
+        ),
+    ),
+    "stacked": (
+        True,
+        lambda model: StackingRegressor([("one", model), ("other", LinearRegression())], cv=2),
+    ),
+    "each_output": (True, lambda model: MultiOutputRegressor(model)),
+    "against_rest": (False, lambda model: OneVsRestClassifier(model)),
+    "bagged": (False, lambda model: BaggingClassifier(model, 3, random_state=0)),
+    "selected": (False, lambda model: make_pipeline(SelectKBest(k=2), model)),
+}
+
+
+@cache
+def wrapped(library: str, name: str) -> Any:
+    """One of WRAPPERS around a model of this library, fitted."""
+    is_regressor, wrap = WRAPPERS[name]
+    rows, target = data("iris" if not is_regressor else "diabetes")
+    if name == "each_output":
+        rows, target = data("two_targets")
+    return wrap(models()[library][is_regressor]).fit(rows[::2], target[::2])
+
+
+def wrapped_rows(name: str) -> np.ndarray:
+    return data("diabetes" if WRAPPERS[name][0] else "iris")[0][1::2]

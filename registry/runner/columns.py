@@ -5,14 +5,13 @@ generated rows (typical values, split points).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-MAX_CATEGORIES = 1000
-MAX_THRESHOLDS = 4096
+from registry.runner import booster_columns
+from registry.runner.input_column import MAX_CATEGORIES, Column, Shifted
 
 # Where these keep the fitted estimator that answers; searches keep it in best_estimator_.
 WRAPPERS = {
@@ -25,49 +24,7 @@ WRAPPERS = {
 }
 
 # For every feature of a step, the input column it is, or None when it is a mixture.
-Origins = list["Column | Shifted | None"]
-
-
-@dataclass
-class Column:
-    """What fitted estimators know of one input."""
-
-    name: str
-    dtype: str = "float"
-    categories: list[Any] | None = None
-    missing: Any = np.nan  # what stands for "missing" where this column was fitted
-    center: float | None = None
-    scale: float | None = None
-    fallback: float = 0.0  # what to try where nothing is known
-    thresholds: list[float] = field(default_factory=list)
-
-    def typical(self, center: float, scale: float) -> None:
-        """Remember the first plausible value and spread seen."""
-        if self.center is None and np.isfinite(center):
-            self.center = float(center)
-            self.scale = float(scale) if np.isfinite(scale) and scale > 0 else None
-
-    def split_at(self, thresholds: np.ndarray) -> None:
-        room = MAX_THRESHOLDS - len(self.thresholds)
-        self.thresholds.extend(thresholds[np.isfinite(thresholds)][:room].tolist())
-
-
-@dataclass
-class Shifted:
-    """A column as it is behind a scaler; `back` brings a value into the input's own unit."""
-
-    column: "Column | Shifted"
-    back: Callable[[Any], Any]
-    dtype: str = "float"
-    categories: list[Any] | None = None
-    missing: Any = np.nan
-
-    def typical(self, center: float, scale: float) -> None:
-        spread = abs(self.back(center + scale) - self.back(center)) if scale == scale else np.nan
-        self.column.typical(self.back(center), spread)
-
-    def split_at(self, thresholds: np.ndarray) -> None:
-        self.column.split_at(self.back(np.asarray(thresholds, dtype=float)))
+Origins = list[Column | Shifted | None]
 
 
 def columns_of(estimator: Any, names: list[str]) -> list[Column]:
@@ -327,6 +284,17 @@ def _follow_histogram_trees(step: Any, origins: Origins) -> None:
             _note_splits(origins, nodes["feature_idx"], nodes["num_threshold"], is_split)
 
 
+def _follow_booster(model: Any, origins: Origins) -> None:
+    for features, thresholds in booster_columns.splits(model):
+        _note_splits(origins, features, thresholds, np.ones(len(features), dtype=bool))
+    for at, known in booster_columns.categories(model).items():
+        if isinstance(origins[at], Column):
+            origins[at].categorical(known)
+    for at in booster_columns.words(model):
+        if isinstance(origins[at], Column):
+            origins[at].dtype = "string"
+
+
 def _note_splits(
     origins: Origins, features: np.ndarray, thresholds: np.ndarray, is_split: np.ndarray
 ) -> None:
@@ -383,6 +351,9 @@ FOLLOWERS: list[tuple[Callable, str]] = [
     (_follow_curve, "X_thresholds_"),
     (_scaler, "scale_"),
     (_follow_tree, "tree_"),
+    (_follow_booster, "get_booster"),  # XGBoost
+    (_follow_booster, "booster_"),  # LightGBM
+    (_follow_booster, "get_cat_feature_indices"),  # CatBoost
     (_follow_histogram_trees, "_predictors"),
     (partial(_follow_data, rows="support_vectors_"), "support_vectors_"),
     (partial(_follow_data, rows="_fit_X"), "_fit_X"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from registry.runner.graph_builder import ML, Feature, Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled
@@ -206,6 +206,31 @@ def _rounded_sums(
         **attributes,
     )
     return graph.double(value)
+
+
+def float_sums(graph: GraphBuilder, inputs: Features, trees: list[Tree], targets: int) -> str:
+    """As `sums`, but compared and added up in float32, one tree after the other."""
+    attributes = _attributes(trees, "target", targets)
+    for name in [name for name in attributes if name.endswith("_as_tensor")]:
+        values = numpy_helper.to_array(attributes.pop(name))
+        attributes[name.removesuffix("_as_tensor")] = values.astype(np.float32).tolist()
+    return graph.add(
+        "TreeEnsembleRegressor",
+        graph.add("Cast", graph.matrix(inputs), to=TensorProto.FLOAT),
+        domain=ML,
+        n_targets=targets,
+        aggregate_function="SUM",
+        post_transform="NONE",
+        **attributes,
+    )
+
+
+def constant_tree(values: Sequence[float]) -> Tree:
+    """A single leaf: where sums begin."""
+    nothing = np.zeros(1, dtype=np.int64)
+    is_leaf = np.ones(1, dtype=bool)
+    row = np.asarray(values, dtype=np.float64).reshape(1, -1)
+    return Tree(nothing, np.zeros(1), nothing, nothing, is_leaf, ~is_leaf, row)
 
 
 def _attributes(trees: list[Tree], kind: str, count: int) -> dict[str, Any]:

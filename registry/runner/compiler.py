@@ -17,6 +17,7 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
 from registry.runner import (
+    compile_boosters,
     compile_columns,
     compile_curves,
     compile_distances,
@@ -53,6 +54,7 @@ MODELS = (
     | compile_distances.MODELS
     | compile_kernels.MODELS
     | compile_ensembles.MODELS
+    | compile_boosters.MODELS
 )
 COMPOSITES = compile_ensembles.COMPOSITES | compile_wrappers.COMPOSITES
 
@@ -185,6 +187,7 @@ def _compile_model(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
         *steps, (_, last) = model.steps
         for _, step in steps:
             inputs = _transform(graph, step, inputs)
+        inputs = compile_boosters.as_given(graph, [step for _, step in steps], last, inputs)
         return _compile_model(graph, last, inputs)
     if kind in COMPOSITES:
         # A part's number may be just where the next one steps.

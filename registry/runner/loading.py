@@ -90,8 +90,8 @@ def nested(root: Any) -> Iterator[Any]:
 
 
 def _parts(one: Any) -> list[Any]:
-    if isinstance(one, BaseEstimator):
-        return [part for part in vars(one).values() if _may_hold(part)]
+    if isinstance(one, BaseEstimator) or _is_of_scikit_learn(one):
+        return [part for part in getattr(one, "__dict__", {}).values() if _may_hold(part)]
     if isinstance(one, dict):
         return [part for part in one.values() if _may_hold(part)]
     if isinstance(one, np.ndarray):
@@ -104,7 +104,13 @@ def _parts(one: Any) -> list[Any]:
 def _may_hold(part: Any) -> bool:
     if isinstance(part, np.ndarray):
         return part.dtype == object
-    return isinstance(part, BaseEstimator | boosters.Other | dict | list | tuple)
+    models = BaseEstimator | boosters.Other | dict | list | tuple
+    return isinstance(part, models) or _is_of_scikit_learn(part)
+
+
+def _is_of_scikit_learn(part: Any) -> bool:
+    # A calibrated classifier, a loss: they are no estimators, but may hold one.
+    return type(part).__module__.startswith("sklearn.")
 
 
 def decompressed(content: bytes) -> bytes:

@@ -97,7 +97,9 @@ class EstimatorPredictor:
         if own is None:
             own = getattr(unwrapped(estimator), "feature_names_in_", names)
         self._names = [str(name) for name in own] if self._is_named else names
-        self._is_matrix = all(column.dtype in NUMBERS for column in self.columns)
+        self._is_matrix = all(
+            column.dtype in NUMBERS and column.known is None for column in self.columns
+        )
 
     def predict(self, rows: Rows, methods: Sequence[str]) -> dict[str, Output]:
         """Answers of each of `methods`; the model's own exceptions pass through."""
@@ -168,7 +170,9 @@ def _graph_column(values: Any, dtype: type) -> np.ndarray:
     return np.asarray(values, dtype=dtype).reshape(-1, 1)
 
 
-def _table_column(values: Any, column: Column) -> np.ndarray:
+def _table_column(values: Any, column: Column) -> np.ndarray | pd.Categorical:
+    if column.known is not None:
+        return _categorical(values, column.known)
     if isinstance(values, list):
         table = np.empty(len(values), dtype=object)
         table[:] = [column.missing if one is None else one for one in values]
@@ -176,6 +180,14 @@ def _table_column(values: Any, column: Column) -> np.ndarray:
     if column.dtype == "boolean" and not np.isnan(values).any():
         return values.astype(bool)
     return values
+
+
+def _categorical(values: Any, known: list[Any]) -> pd.Categorical:
+    # Others stay in it: whether they are an error is for the model to say.
+    seen = dict.fromkeys(known)
+    others = dict.fromkeys(one for one in values if one == one and one not in seen)
+    others.pop(None, None)
+    return pd.Categorical(values, categories=[*known, *others])
 
 
 def _numpy_type(name: str) -> type:

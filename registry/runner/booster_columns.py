@@ -76,4 +76,6 @@ def _lightgbm_categories(booster: Any) -> dict[int, list[Any]]:
 
 def _catboost_splits(model: Any) -> Splits:
     forest = read_forest(model._serialize_model())
-    yield forest.columns, forest.borders.astype(np.float64)
+    # Missing values have a border of their own at the end of the numbers.
+    is_number = np.abs(forest.borders) < np.finfo(np.float32).max
+    yield forest.columns[is_number], forest.borders[is_number].astype(np.float64)

@@ -8,8 +8,8 @@ import numpy as np
 import xgboost
 
 from registry.runner.catboost_files import read_forest
-from registry.runner.compile_lightgbm import CATEGORICAL, ensemble_of, numbers
-from registry.runner.compile_xgboost import learner_of, trees_of
+from registry.runner.lightgbm_files import CATEGORICAL, ensemble_of, numbers
+from registry.runner.xgboost_files import learner_of, trees_of
 
 # Where the text of a LightGBM model names the columns that were categories.
 PARAMETER = "[categorical_feature: "

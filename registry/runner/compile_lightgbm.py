@@ -1,20 +1,23 @@
 """LightGBM's models as graphs: it compares and adds up in float64, and so does the graph."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import lightgbm
 import numpy as np
 
 from registry.runner import compile_trees as trees
 from registry.runner.compile_models import Answer, above, two_sided
 from registry.runner.graph_builder import Features, GraphBuilder
+from registry.runner.lightgbm_files import (
+    DEFAULT_LEFT,
+    NAN_MISSING,
+    NO_MISSING,
+    ZERO_MISSING,
+    Ensemble,
+    ensemble_of,
+    numbers,
+)
 from registry.runner.not_compiled import NotCompiled
 
-# What decision_type's bits say of a split.
-CATEGORICAL, DEFAULT_LEFT = 1, 2
-NO_MISSING, ZERO_MISSING, NAN_MISSING = 0, 1, 2
 ZERO = float(np.float32(1e-35))  # up to which it reads a number as 0
 
 EXPONENTS = ("poisson", "gamma", "tweedie")
@@ -23,47 +26,6 @@ _PLAIN = """
     regression regression_l1 huber fair quantile mape lambdarank rank_xendcg custom
 """
 PLAIN = frozenset(_PLAIN.split())
-
-
-@dataclass
-class Ensemble:
-    """A model's text, understood."""
-
-    header: dict[str, str]
-    trees: list[dict[str, str]]
-
-    @property
-    def targets(self) -> int:
-        return int(self.header["num_tree_per_iteration"])
-
-    @property
-    def objective(self) -> str:
-        """Its name; "custom" where training had a function of its author's."""
-        return (self.header.get("objective", "").split() or ["custom"])[0]
-
-    @property
-    def options(self) -> dict[str, str]:
-        """What stands behind the objective's name: "sigmoid:1", "sqrt"."""
-        words = self.header.get("objective", "").split()[1:]
-        return {name: value for name, _, value in (word.partition(":") for word in words)}
-
-
-def ensemble_of(booster: lightgbm.Booster) -> Ensemble:
-    """The trees that predict: where training stopped early, those up to the best one."""
-    sections = _sections(booster.model_to_string())
-    return Ensemble(next(sections), list(sections))
-
-
-def _sections(text: str) -> Iterator[dict[str, str]]:
-    section: dict[str, str] = {}
-    for line in text.splitlines():
-        if line.startswith(("Tree=", "end of trees")):
-            yield section
-            section = {}
-        if line == "end of trees":
-            return
-        name, _, value = line.partition("=")
-        section[name] = value
 
 
 def compile_lightgbm(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
@@ -138,10 +100,6 @@ def _features_of_missing(ensemble: Ensemble, *wanted: int) -> set[int]:
             is_wanted = np.isin(kinds, wanted)
             found.update(numbers(one, "split_feature")[is_wanted].tolist())
     return found
-
-
-def numbers(tree: dict[str, str], name: str, dtype: type = np.int64) -> np.ndarray:
-    return np.array(tree[name].split(), dtype=dtype)
 
 
 def _tree(tree: dict[str, str], target: int) -> trees.Tree:

@@ -16,6 +16,7 @@ from registry.runner import compile_trees as trees
 from registry.runner.compile_models import Answer, above
 from registry.runner.graph_builder import Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled
+from registry.runner.xgboost_files import learner_of, tree_model
 
 LOGISTIC = ("binary:logistic", "reg:logistic")
 LOGITS = (*LOGISTIC, "binary:logitraw")
@@ -42,21 +43,6 @@ def compile_xgboost(graph: GraphBuilder, model: Any, inputs: Features) -> Answer
     if len(_base_scores(learner)) > 1 or objective not in ("binary:logistic", "binary:hinge"):
         raise NotCompiled(f"an XGBoost classifier with the objective {objective}")
     return _two_classes(graph, _transformed(graph, objective, margins))
-
-
-def learner_of(booster: xgboost.Booster) -> dict[str, Any]:
-    """The model as its file tells it."""
-    return orjson.loads(booster.save_raw("json"))["learner"]
-
-
-def trees_of(learner: dict[str, Any]) -> list[dict[str, Any]]:
-    """The trees as the file has them; none where the booster is linear."""
-    return _tree_model(learner).get("trees", [])
-
-
-def _tree_model(learner: dict[str, Any]) -> dict[str, Any]:
-    booster = learner["gradient_booster"]
-    return booster.get("gbtree", booster)["model"]
 
 
 def _known(graph: GraphBuilder, inputs: Features, missing: float) -> Features:
@@ -95,7 +81,7 @@ def _base_scores(learner: dict[str, Any]) -> np.ndarray:
 
 def _grown(learner: dict[str, Any], rounds: int) -> list[trees.Tree]:
     """The first `rounds` of trees; 0 is all of them."""
-    model = _tree_model(learner)
+    model = tree_model(learner)
     end = model["iteration_indptr"][rounds] if rounds else len(model["trees"])
     # A booster that dropped trees weighs each.
     weights = learner["gradient_booster"].get("weight_drop") or [1.0] * end

@@ -41,9 +41,11 @@ def compile_lightgbm(graph: GraphBuilder, model: Any, inputs: Features) -> Answe
     if ensemble.targets == 1:
         scores = _averaged(graph, ensemble, trees.sums(graph, inputs, grown, [0.0]))
         second = _transformed(graph, ensemble, scores)
-        return Answer(above(graph, second, 0.5), two_sided(graph, second))
+        index = above(graph, second, 0.5)
+        return Answer(index, two_sided(graph, second), scores=scores)
     index, scores = trees.class_scores(graph, inputs, grown, _zeros(ensemble))
-    return Answer(index, _transformed(graph, ensemble, _averaged(graph, ensemble, scores)))
+    scores = _averaged(graph, ensemble, scores)
+    return Answer(index, _transformed(graph, ensemble, scores), scores=scores)
 
 
 def _zeros(ensemble: Ensemble) -> list[float]:

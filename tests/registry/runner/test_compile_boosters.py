@@ -53,7 +53,7 @@ def test_it_says_why_a_model_is_not_compiled(library, name):
 
 
 @pytest.mark.parametrize("library", boosters.LIBRARIES)
-@pytest.mark.parametrize("name", set(boosters.WRAPPERS) - {"calibrated", "stacked"})
+@pytest.mark.parametrize("name", boosters.WRAPPERS)
 def test_inside_wrappers(library, name):
     content = boosters.pickled(boosters.wrapped(library, name))
 

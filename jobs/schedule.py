@@ -40,6 +40,12 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(hour="2", minute="17"),
         "options": {"expires": 3600},
     },
+    # What killed processes left half-written.
+    "sweep incoming files": {
+        "task": "jobs.tasks.sweep_incoming",
+        "schedule": crontab(minute="47"),
+        "options": {"expires": 3600},
+    },
     "flush expired tokens": {
         "task": "jobs.tasks.flush_expired_tokens",
         "schedule": crontab(hour="3", minute="27"),

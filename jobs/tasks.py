@@ -21,6 +21,11 @@ def replay_golden_examples(**kwargs: Any) -> None:
 
 
 @shared_task
+def sweep_incoming(**kwargs: Any) -> None:
+    upkeep.sweep_incoming(at=now())
+
+
+@shared_task
 def make_prediction_partitions(**kwargs: Any) -> None:
     upkeep.make_prediction_partitions(at=now())
 

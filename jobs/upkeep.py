@@ -7,8 +7,11 @@ from django.conf import settings
 
 from accounts.models import TokenFamily
 from inference import partitions
-from registry import golden
+from registry import artifacts, golden
 from registry.sandbox import SandboxError
+
+# Of one file into the storage, by far.
+LONGEST_WRITE = timedelta(hours=1)
 
 logger = structlog.get_logger(__name__)
 
@@ -29,6 +32,14 @@ def replay_golden_examples() -> int:
     except SandboxError as error:
         logger.warning("golden examples not replayed", reason=error.reason)
         return 0
+
+
+def sweep_incoming(*, at: datetime) -> int:
+    """Files that nobody goes on writing. Returns how many."""
+    count = artifacts.sweep_incoming(before=at - LONGEST_WRITE)
+    if count:
+        logger.info("incoming files swept", count=count)
+    return count
 
 
 def drop_old_predictions(*, at: datetime) -> list[str]:

@@ -12,7 +12,8 @@
   - ArtifactTooLarge       413  over MAX_ARTIFACT_BYTES
   - EmptyArtifact          400  a file of no bytes
   - SampleTooLarge         413  over MAX_SAMPLE_BYTES
-* ArtifactMissing, ArtifactCorrupt  503  the storage does not give back what was stored
+  - ArtifactMissing, ArtifactCorrupt  503  the storage does not give back what was stored
+  - StorageUnavailable     503  the storage does not take or give anything
 * ClaimLost                     -    a worker's version is another worker's by now
 """
 
@@ -99,6 +100,12 @@ class ArtifactCorrupt(RegistryProblem):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "artifact_corrupt"
     title = "The model's file is damaged"
+
+
+class StorageUnavailable(RegistryProblem):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "storage_unavailable"
+    title = "The storage for models does not work"
 
 
 class ClaimLost(Exception):

@@ -95,8 +95,8 @@ def _replay_with(version: ModelVersion, libraries: dict[str, str]) -> bool:
 
 
 def _what_changed(before: dict[str, str], now: dict[str, str]) -> str:
-    names = [name for name in sorted(now) if before.get(name) != now[name] and name != "runner"]
-    told = ", ".join(f"{name} {before.get(name, '(unknown)')} → {now[name]}" for name in names)
+    names = [name for name in sorted(now) if before.get(name, now[name]) != now[name]]
+    told = ", ".join(f"{name} {before[name]} → {now[name]}" for name in names if name != "runner")
     return f"Since then this changed: {told or 'the platform itself'}."
 
 

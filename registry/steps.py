@@ -66,10 +66,15 @@ class Steps:
 
         How long they took is the child's claim, so never more than the whole did.
         """
+        outer = self.find(whole)
         for name, claimed in parts.items():
-            seconds = min(max(claimed, 0.0), self.find(whole)["seconds"])
+            seconds = min(max(claimed, 0.0), outer["seconds"])
+            outer["seconds"] = round(outer["seconds"] - seconds, 3)
             self.find(name).update(state="done", seconds=round(seconds, 3))
-            self.find(whole)["seconds"] = round(self.find(whole)["seconds"] - seconds, 3)
+        began = datetime.fromisoformat(outer["started_at"])
+        for step in (outer, *map(self.find, parts)):
+            step["started_at"] = began.isoformat()
+            began += timedelta(seconds=step["seconds"])
 
     def skip(self, names: tuple[str, ...], *, note: str) -> None:
         for name in names:

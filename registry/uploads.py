@@ -106,13 +106,9 @@ def _add_version(
     about: dict[str, object],
     artifact: dict[str, object],
 ) -> ModelVersion:
-    model, created = RegisteredModel.objects.live().get_or_create(
-        organization=organization,
-        name=slug,
-        defaults={**about, "created_by": by, "created_at": at, "updated_at": at},
+    model, created = _locked_model(
+        organization, slug, {**about, "created_by": by, "created_at": at, "updated_at": at}
     )
-    # Lock the model's row: two uploads at once must not take the same number.
-    model = RegisteredModel.objects.select_for_update().get(pk=model.pk)
     changes = {} if created else {name: value for name, value in about.items() if value}
     model.describe(at=at, **changes)
     newest = model.versions.aggregate(newest=Max("number"))["newest"] or 0
@@ -128,3 +124,19 @@ def _add_version(
     )
     transaction.on_commit(partial(request_admission, version.pk))
     return version
+
+
+def _locked_model(
+    organization: Organization, slug: str, new: dict[str, object]
+) -> tuple[RegisteredModel, bool]:
+    """The model of this name, made when there is none, and whether it was.
+
+    Its row is locked: two uploads at once must not take the same number.
+    """
+    live = RegisteredModel.objects.live()
+    while True:
+        model, created = live.get_or_create(organization=organization, name=slug, defaults=new)
+        locked = live.select_for_update().filter(pk=model.pk).first()
+        if locked is not None:
+            return locked, created
+        # Deleted meanwhile: its name is free, and this upload begins a new model.

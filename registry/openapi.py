@@ -4,6 +4,8 @@ No framework in here. What the document allows is answered; a little more is tak
 (true for a number, 1 for a boolean), which programs made from it need not know.
 """
 
+import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +58,10 @@ def _operation(model: Described) -> Schema:
         "operationId": "predict",
         "summary": f"Predict with {model.name}, version {model.number}",
         "parameters": [] if model.is_champion else [_version(model.number)],
-        "requestBody": {"required": True, "content": {"application/json": _request(model)}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": _request(model), "text/csv": _csv(model)},
+        },
         "responses": {
             "200": {
                 "description": "The prediction, or one for each row",
@@ -79,8 +84,9 @@ def _version(number: int) -> Schema:
 
 def _request(model: Described) -> Schema:
     row = dict(model.example)
+    forms = ["OneRow", "ManyRows", "ByColumn"]
     return {
-        "schema": {"oneOf": [_ref("OneRow"), _ref("ManyRows")]},
+        "schema": {"oneOf": [_ref(form) for form in forms]},
         "examples": {
             "one": {"summary": "One row, by name", "value": {"input": row}},
             "listed": {
@@ -88,8 +94,19 @@ def _request(model: Described) -> Schema:
                 "value": {"input": list(row.values())},
             },
             "many": {"summary": "Many rows", "value": {"inputs": [row, row]}},
+            "columns": {
+                "summary": "Many rows, a list for each column",
+                "value": {"columns": {name: [value] * 2 for name, value in row.items()}},
+            },
         },
     }
+
+
+def _csv(model: Described) -> Schema:
+    """A header line and a line for each row; an empty field is a missing value."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows([model.example, model.example.values()])
+    return {"schema": {"type": "string"}, "example": file.getvalue()}
 
 
 def _schemas(model: Described) -> Schema:
@@ -98,8 +115,9 @@ def _schemas(model: Described) -> Schema:
     return {
         "Row": _row(model),
         "List": _list(model.signature),
-        "OneRow": _object({"input": any_row}),
-        "ManyRows": _object({"inputs": rows}),
+        "OneRow": _object({"input": any_row}, optional=_TOP_K),
+        "ManyRows": _object({"inputs": rows}, optional=_TOP_K),
+        "ByColumn": _object({"columns": _columns(model)}, optional=_TOP_K),
         **_answers(model.signature),
         "Warning": _object({"pointer": _TEXT, "code": _TEXT, "detail": _TEXT}),
         "Problem": _PROBLEM,
@@ -114,6 +132,20 @@ def _row(model: Described) -> Schema:
         "required": [column.name for column in inputs if not column.nullable],
         "additionalProperties": model.ignores_unknown,
         "examples": [dict(model.example)],
+    }
+
+
+def _columns(model: Described) -> Schema:
+    """The same row, each value a list."""
+    lists = {"type": "array", "minItems": 1, "maxItems": model.max_rows}
+    inputs = model.signature.inputs
+    if len(inputs) > MAX_POSITIONAL:
+        return {"type": "object", "additionalProperties": lists}
+    return {
+        "type": "object",
+        "properties": {column.name: {**lists, "items": column_schema(column)} for column in inputs},
+        "required": [column.name for column in inputs if not column.nullable],
+        "additionalProperties": lists if model.ignores_unknown else False,
     }
 
 
@@ -198,10 +230,11 @@ def _odds(signature: Signature) -> Schema:
 
 
 def _odds_of_one(labels: list[str]) -> Schema:
+    """Of each label, or (with top_k) of the likeliest."""
     odds = {"type": ["number", "null"]}
     if len(labels) > MAX_LABELS:
         return {"type": "object", "additionalProperties": odds}
-    return _object(dict.fromkeys(labels, odds))
+    return _object({}, optional=dict.fromkeys(labels, odds))
 
 
 def _object(properties: Schema, *, optional: Schema | None = None) -> Schema:
@@ -231,6 +264,13 @@ _ABOUT: Schema = {
     "cached": {"type": "boolean"},
     "prediction_id": {"type": "string", "format": "uuid"},
     "latency_ms": {"type": "number"},
+}
+_TOP_K: Schema = {
+    "top_k": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "tell only so many of the likeliest classes",
+    }
 }
 _WARNINGS: Schema = {"warnings": {"type": "array", "items": _ref("Warning")}}
 _PROBLEMS = {

@@ -20,6 +20,12 @@ from tests.inference.served import make_signature
 
 URL = "/api/v1/models/{}/openapi.json"
 PREDICT = "/api/v1/predict/iris"
+FORMS = {
+    "one": ("OneRow", "Answer"),
+    "listed": ("OneRow", "Answer"),
+    "many": ("ManyRows", "Answers"),
+    "columns": ("ByColumn", "Answers"),
+}
 
 
 @pytest.fixture
@@ -77,13 +83,28 @@ def test_its_examples_are_answered_as_it_says(
     document = described()
 
     validate_schema(document)
-    content = document["paths"][PREDICT]["post"]["requestBody"]["content"]["application/json"]
-    for form, example in content["examples"].items():
+    content = document["paths"][PREDICT]["post"]["requestBody"]["content"]
+    for form, example in content["application/json"]["examples"].items():
         body = example["value"]
+        request, answer = FORMS[form]
         response = client_of(alice).post(PREDICT, body, format="json")
         assert response.status_code == 200, (form, response.json())
-        assert accepts(document, "ManyRows" if form == "many" else "OneRow", body)
-        assert accepts(document, "Answers" if form == "many" else "Answer", response.json())
+        assert accepts(document, request, body)
+        assert accepts(document, answer, response.json())
+    table = content["text/csv"]["example"]
+    response = client_of(alice).generic("POST", PREDICT, table, content_type="text/csv")
+    assert response.status_code == 200, response.json()
+    assert accepts(document, "Answers", response.json())
+
+
+def test_the_likeliest_classes_are_as_it_says(alice, client_of, iris, described):
+    body = {"input": SETOSA, "top_k": 1}
+
+    response = client_of(alice).post(PREDICT, body, format="json")
+
+    assert accepts(described(), "OneRow", body)
+    assert list(response.json()["probabilities"]) == ["setosa"]
+    assert accepts(described(), "Answer", response.json())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
 import pytest
 
 from registry.rows import Rows
@@ -189,6 +190,87 @@ def test_another_childs_memory_is_out_of_reach(runner, attempt, load):
     assert attempt(f"open('/proc/{pid}/mem', 'rb')") == "ENOENT"
     assert attempt(f"raw(310, {pid}, None, 0, None, 0, 0)") == "EPERM"
     host.close()
+
+
+ASSAULT = """
+import ctypes, os, signal, socket
+import numpy as np
+libc = ctypes.CDLL(None, use_errno=True)
+got = []
+def attempt(name, act):
+    try:
+        if act() != -1:
+            got.append(name)
+    except OSError:
+        pass
+def predict(rows, methods):
+    pid = int(rows.blocks[0][0, 0])
+    if pid:
+        room = ctypes.create_string_buffer(8)
+        piece = (ctypes.c_void_p * 2)(ctypes.addressof(room), 8)
+        for way in ("r", "w"):
+            attempt("memory", lambda: bool(open(f"/proc/{pid}/mem", way)))
+        for fd in range(9):
+            attempt("descriptor", lambda: bool(open(f"/proc/{pid}/fd/{fd}", "w")))
+            attempt("pidfd_getfd", lambda: libc.syscall(438, fd, fd, 0))
+        attempt("environ", lambda: bool(open(f"/proc/{pid}/environ")))
+        attempt("process_vm_readv", lambda: libc.syscall(310, pid, piece, 1, piece, 1, 0))
+        attempt("process_vm_writev", lambda: libc.syscall(311, pid, piece, 1, piece, 1, 0))
+        attempt("ptrace", lambda: libc.syscall(101, 16, pid, 0, 0))
+        attempt("pidfd_open", lambda: libc.syscall(434, pid, 0))
+        attempt("kill", lambda: libc.syscall(62, pid, 9))
+        attempt("tgkill", lambda: libc.syscall(234, pid, pid, 9))
+        attempt("limits", lambda: libc.syscall(302, pid, 7, room, None))
+        attempt("priority", lambda: libc.syscall(141, 0, pid, 19))
+        attempt("affinity", lambda: libc.syscall(203, pid, 8, room))
+        attempt("socket", lambda: bool(socket.socket(socket.AF_UNIX)))
+    if got:
+        raise ValueError(got)
+    return {"predict": rows.blocks[0][:, 1]}
+"""
+
+
+def test_two_children_cannot_touch_each_other(runner, load):
+    hosts = [runner.fresh_host(kind="estimator") for _ in range(2)]
+    for host in hosts:
+        load(host, ASSAULT)
+    first, second = [child["pid"] for child in runner.status()["children"]][-2:]
+
+    for host, other in ((hosts[0], second), (hosts[1], first)):
+        rows = Rows([np.array([[float(other), 7.0]])], 1)
+        assert host.predict("model", rows, ["predict"], deadline=5)["predict"].tolist() == [7.0]
+    for host in hosts:
+        rows = Rows([np.array([[0.0, 8.0]])], 1)
+        assert host.predict("model", rows, ["predict"], deadline=5)["predict"].tolist() == [8.0]
+        host.close()
+
+
+GREED = {
+    "memory": "[bytearray(32 << 20) for _ in range(1000)]",
+    "descriptors": "[os.dup(3) for _ in range(100_000)]",
+    "standard streams": "[os.write(fd, b'x' * 65536) for fd in (1, 2) for _ in range(2000)]",
+    "signals": "[signal.signal(n, signal.SIG_IGN) for n in range(1, 31) if n not in (9, 19)]",
+}
+
+
+@pytest.mark.parametrize("greed", GREED.values(), ids=GREED.keys())
+def test_the_zygote_does_not_suffer(attempt, runner, greed):
+    zygote = runner.status()["pid"]
+    before = _held_by(zygote)
+
+    attempt(greed)
+
+    assert eventually(lambda: runner.status()["children"] == [])
+    descriptors, memory = _held_by(runner.status()["pid"])
+    assert runner.status()["pid"] == zygote
+    assert descriptors <= before[0]
+    assert memory < before[1] + (32 << 10)  # KiB
+
+
+def _held_by(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return len(os.listdir(f"/proc/{pid}/fd")), int(resident.split()[1])
 
 
 def test_ten_gigabytes_are_refused_at_once(attempt):

@@ -48,6 +48,7 @@ def estimator_facts(opened: Opened, *, n_features: int, n_outputs: int) -> dict[
         "trained_with": clean(opened.trained_with),
         "runs_with": sklearn.__version__,
         "warnings": [clean(warning) for warning in opened.warnings],
+        **opened.facts,
     }
 
 

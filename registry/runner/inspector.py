@@ -9,6 +9,7 @@ from registry.runner.hints import hints_of
 from registry.runner.opening import open_artifact
 from registry.runner.refusals import Refused
 from registry.runner.signature_reader import read_signature
+from registry.runner.stated import honour
 
 MAX_IMPORTS = 500
 
@@ -25,6 +26,7 @@ def inspect(file: BinaryIO, *, fmt: str) -> tuple[dict[str, Any], list[bytes]]:
     try:
         require_predictor(opened.estimator)
         reading = read_signature(opened.estimator)
+        opened.warnings += honour(reading, opened.stated)
         times.append(perf_counter())
         compiled = compile_estimator(reading)
     except MemoryError:

@@ -10,7 +10,7 @@ import lzma
 import pickle
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,15 @@ ALWAYS_UNPACKED = 256 << 20
 UNPACKED_AT_ONCE = 16 << 20
 
 
+@dataclass(frozen=True)
+class Stated:
+    """A column as written down beside the model; `dtype` is None for types that are not ours."""
+
+    name: str
+    dtype: str | None
+    is_required: bool
+
+
 @dataclass
 class Opened:
     """An estimator and what opening it told."""
@@ -53,6 +62,8 @@ class Opened:
     imports: list[str] = field(default_factory=list)
     trained_with: str = sklearn.__version__
     warnings: list[str] = field(default_factory=list)
+    stated: list[Stated] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def open_pickle(content: bytes) -> Opened:
@@ -60,7 +71,20 @@ def open_pickle(content: bytes) -> Opened:
     stream = decompressed(content)
     imports = scan.refuse_imports(stream)
     _refuse_other_kinds(stream, imports)
-    return _loaded(stream, imports)
+    return opened_by(lambda: _unpickled(stream, imports), imports)
+
+
+def opened_by(load: Callable[[], Any], imports: list[str]) -> Opened:
+    """What `load` answers, ready to be asked, and what loading it told. Raises what it raises."""
+    opened = Opened(estimator=None, imports=imports)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with scan.watching():
+            opened.estimator = load()
+    _keep_warnings(opened, caught)
+    opened.estimator = boosters.as_estimator(opened.estimator)
+    single_threaded(opened.estimator)
+    return opened
 
 
 def single_threaded(estimator: Any) -> Any:
@@ -186,18 +210,6 @@ def _is_text(head: bytes) -> bool:
         return False
 
 
-def _loaded(stream: bytes, imports: list[str]) -> Opened:
-    opened = Opened(estimator=None, imports=imports)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        with scan.watching():
-            opened.estimator = _unpickled(stream, opened.imports)
-    _keep_warnings(opened, caught)
-    opened.estimator = boosters.as_estimator(opened.estimator)
-    single_threaded(opened.estimator)
-    return opened
-
-
 def _unpickled(stream: bytes, imports: list[str]) -> Any:
     try:
         return _unpickler(stream, imports).load()
@@ -227,10 +239,14 @@ def _keep_warnings(opened: Opened, caught: list[warnings.WarningMessage]) -> Non
         if isinstance(warning.message, InconsistentVersionWarning):
             opened.trained_with = str(warning.message.original_sklearn_version)
     if opened.trained_with != sklearn.__version__:
-        opened.warnings.append(
-            f"Trained with scikit-learn {opened.trained_with}, runs with {sklearn.__version__}: "
-            "answers may differ from those at training time."
-        )
+        opened.warnings.append(of_another_release(opened.trained_with))
+
+
+def of_another_release(version: str) -> str:
+    return (
+        f"Trained with scikit-learn {version}, runs with {sklearn.__version__}: "
+        "answers may differ from those at training time."
+    )
 
 
 def _unpickler(stream: bytes, imports: list[str]) -> pickle.Unpickler | pickle._Unpickler:

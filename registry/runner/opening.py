@@ -8,15 +8,19 @@ is the same for all formats. It raises Refused, and never tries another opener.
 from collections.abc import Callable
 from typing import BinaryIO
 
-from registry.formats import CATBOOST, LIGHTGBM, ONNX, SKLEARN, XGBOOST
+from registry.formats import CATBOOST, LIGHTGBM, MLFLOW, ONNX, SKLEARN, SKOPS, XGBOOST
 from registry.runner.loading import Opened, open_pickle
 from registry.runner.open_boosters import open_catboost, open_lightgbm, open_xgboost
+from registry.runner.open_mlflow import open_mlflow
 from registry.runner.open_onnx import open_onnx
+from registry.runner.open_skops import open_skops
 from registry.runner.refusals import Refused
 
 OPENERS: dict[str, Callable[[bytes], Opened]] = {
     SKLEARN: open_pickle,
+    SKOPS: open_skops,
     ONNX: open_onnx,
+    MLFLOW: open_mlflow,
     XGBOOST: open_xgboost,
     LIGHTGBM: open_lightgbm,
     CATBOOST: open_catboost,

@@ -11,9 +11,11 @@ ours; only what it says of the file can be deceived. Nothing depends on it: the 
 
 from typing import Any, BinaryIO
 
-from registry.formats import SKLEARN
+from registry.formats import MLFLOW, SKLEARN, SKOPS
 from registry.runner.facts import clean
 from registry.runner.loading import decompressed
+from registry.runner.mlflow_folder import read_folder
+from registry.runner.open_skops import types_of
 from registry.runner.pickle_names import DANGEROUS, UNKNOWN, look_up, real_name, severity_of
 from registry.runner.pickle_values import Name, Use, Walk
 from registry.runner.pickle_walk import walk
@@ -65,10 +67,16 @@ NOT_READ = {
 def scan_artifact(file: BinaryIO) -> dict[str, Any]:
     """The format by its bytes, and what a pickle would import and call. Raises Refused."""
     content = file.read()
-    fmt = sniff(content)
-    if fmt != SKLEARN:
-        return {"format": fmt, "imports": [], "findings": []}
-    return {"format": fmt, **pickle_report(decompressed(content))}
+    fmt = inner = sniff(content)
+    if fmt == MLFLOW:
+        folder = read_folder(content)
+        inner, content = folder.fmt, folder.model
+    if inner == SKLEARN:
+        return {"format": fmt, **pickle_report(decompressed(content))}
+    # Of the other formats only skops names what it is made of, and what is not on our list
+    # is not opened.
+    imports = types_of(content)[:MAX_IMPORTS] if inner == SKOPS else []
+    return {"format": fmt, "imports": imports, "findings": []}
 
 
 def pickle_report(stream: bytes) -> dict[str, Any]:

@@ -14,6 +14,8 @@ LARGEST_INTEGER = 2**53
 
 DTYPES = ("float", "integer", "string", "boolean")
 EXPECTED = {"float": "a number", "integer": "an integer", "boolean": "a boolean"}
+MAX_EXAMPLES = 10
+
 _JSON_NAMES = {str: "a string", bool: "a boolean", dict: "an object", list: "a list"}
 
 
@@ -89,6 +91,11 @@ class Input:
         return ", ".join(f"{c:g}" if isinstance(c, float) else c for c in self.categories[:10])
 
     @property
+    def spread(self) -> str:
+        """Its range in words, "" where none is known."""
+        return f"{self.range[0]:g} to {self.range[1]:g}" if self.range else ""
+
+    @property
     def is_closed(self) -> bool:
         """Whether the model fails on anything but its categories."""
         return self.unseen == "error" and bool(self.categories)
@@ -125,8 +132,13 @@ def input_from_json(data: dict[str, Any]) -> Input:
         categories=_categories(categories, str if data["dtype"] == "string" else float),
         unseen=data.get("unseen") or "ok",
         range=None if ends is None else (float(ends[0]), float(ends[1])),
-        examples=tuple(data.get("examples") or ()),
+        examples=_examples(data.get("examples")),
     )
+
+
+def _examples(values: object) -> tuple[Any, ...]:
+    listed = values[:MAX_EXAMPLES] if isinstance(values, list | tuple) else ()
+    return tuple(value for value in listed if isinstance(value, str | int | float))
 
 
 def _categories(values: list[Any] | None, kind: type) -> tuple[Any, ...] | None:

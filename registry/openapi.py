@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from registry.inputs import LARGEST, Input
+from registry.inputs import LARGEST, LARGEST_INTEGER, Input
 from registry.signature import Signature, label_key
 
 Schema = dict[str, Any]
@@ -165,8 +165,8 @@ def _list(signature: Signature) -> Schema:
 def column_schema(column: Input) -> Schema:
     """What one column takes."""
     schema: Schema = {"type": _TYPES[column.dtype]}
-    if column.dtype == "float":
-        schema |= {"minimum": -LARGEST, "maximum": LARGEST}
+    if bound := _BOUNDS.get(column.dtype):
+        schema |= {"minimum": -bound, "maximum": bound}
     if column.is_closed:
         schema["enum"] = list(column.categories)
     if column.nullable:
@@ -184,9 +184,8 @@ def _about(column: Input) -> str:
     told = []
     if column.is_watched:
         told.append(f"Known categories: {column.listed()}; others are answered with a warning.")
-    if column.range is not None:
-        low, high = column.range
-        told.append(f"From {low:g} to {high:g} in the sample it was checked with.")
+    if column.spread:
+        told.append(f"From {column.spread} in the sample it was checked with.")
     if column.nullable:
         told.append("null or left out: a missing value.")
     return " ".join(told)
@@ -254,7 +253,8 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-_TYPES = {"float": "number", "string": "string", "boolean": "boolean"}
+_TYPES = {"float": "number", "integer": "integer", "string": "string", "boolean": "boolean"}
+_BOUNDS = {"float": LARGEST, "integer": LARGEST_INTEGER}
 _TEXT: Schema = {"type": "string"}
 _CACHE = "HIT, MISS, PARTIAL or BYPASS: whether the rows came from the cache"
 _ABOUT: Schema = {

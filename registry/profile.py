@@ -64,8 +64,9 @@ def described(signature: Signature, profile: dict[str, Any]) -> Signature:
 
 def _examples(column: Input, values: Sequence[Any]) -> list[Any]:
     distinct = dict.fromkeys(_shown(value) for value in values if value is not None)
-    if column.dtype == "boolean":
-        return [bool(value) for value in distinct][:EXAMPLES]
+    if column.dtype in ("boolean", "integer"):
+        kind = bool if column.dtype == "boolean" else int
+        return [kind(value) for value in distinct][:EXAMPLES]
     return list(distinct)[:EXAMPLES]
 
 

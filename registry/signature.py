@@ -197,8 +197,8 @@ def label_key(label: Any) -> str:
 
 
 def _short(column: Input, value: Any, digits: int) -> Any:
-    if column.dtype == "boolean":
-        return bool(value)
+    if column.dtype in ("boolean", "integer"):
+        return bool(value) if column.dtype == "boolean" else int(value)
     # A category is what it is: rounded, it would be another one.
     is_measure = isinstance(value, float) and not column.categories
     return float(f"{value:.{digits}g}") if is_measure else value

@@ -148,6 +148,15 @@ class VersionSerializer(serializers.ModelSerializer):
         return version_url(version)
 
 
+class ListedVersionSerializer(VersionSerializer):
+    """Without the sample's figures: those of a thousand columns are a megabyte."""
+
+    profile = None
+
+    class Meta(VersionSerializer.Meta):
+        fields = [name for name in VersionSerializer.Meta.fields if name != "profile"]
+
+
 class ModelSerializer(serializers.ModelSerializer):
     aliases = AliasSerializer(many=True)
     latest_version = serializers.SerializerMethodField()

@@ -138,18 +138,19 @@ class ModelView(_ReadOrDeploy):
 
 class VersionsView(GenericAPIView):
     permission_classes = [CanRead]
-    serializer_class = serializers.VersionSerializer
+    serializer_class = serializers.ListedVersionSerializer
 
     @extend_schema(
         operation_id="list_versions",
         tags=["models"],
-        responses=serializers.VersionSerializer(many=True),
+        responses=serializers.ListedVersionSerializer(many=True),
     )
     def get(self, request: Request, model: str) -> Response:
-        """A model's versions, the newest first."""
+        """A model's versions, the newest first, without what their samples say."""
         versions = find_model(organization_of(request), model).versions.latest_first()
-        page = self.paginate_queryset(versions.select_related("model").prefetch_related("aliases"))
-        return self.get_paginated_response(serializers.VersionSerializer(page, many=True).data)
+        versions = versions.select_related("model").prefetch_related("aliases").defer("profile")
+        shown = self.get_serializer(self.paginate_queryset(versions), many=True)
+        return self.get_paginated_response(shown.data)
 
 
 class VersionView(_ReadOrDeploy):

@@ -43,6 +43,21 @@ def test_it_shows_the_signature(alice, organization, browser_of):
     assert "others are refused" in page
 
 
+def test_it_shows_what_the_sample_says(alice, organization, browser_of):
+    age = Input("age", "float", range=(18.5, 90.0), examples=(42.0,))
+    version = make_champion(
+        organization, alice, signature=Signature((age,), named=True, outputs=NUMBER)
+    )
+    ModelVersion.objects.filter(pk=version.pk).update(
+        profile={"rows": 200, "expected": {"rows": 190}}
+    )
+
+    page = text_of(browser_of(alice).get(URL))
+
+    assert "18.5 to 90 in the sample" in page
+    assert "200 rows, 190 of them answered as expected" in page
+
+
 def test_its_curl_survives_quotes(alice, organization, browser_of):
     column = "a'b\"<c>"
     signature = Signature((Input(column, "float"),), named=True, outputs=NUMBER)

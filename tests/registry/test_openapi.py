@@ -198,6 +198,11 @@ def test_a_column():
         "Known categories: 1, 2; others are answered with a warning."
     )
     assert column_schema(Input("yes", "boolean")) == {"type": "boolean"}
+    assert column_schema(Input("rooms", "integer")) == {
+        "type": "integer",
+        "minimum": -(2**53),
+        "maximum": 2**53,
+    }
 
 
 def test_a_wide_model_is_described_in_kilobytes():

@@ -79,6 +79,10 @@ def test_booleans_are_shown_as_such():
     assert describe(Input("yes", "boolean"), [True, 0, 1.0])["examples"] == [True, False]
 
 
+def test_integers_are_shown_as_such():
+    assert repr(describe(Input("rooms", "integer"), [3.0, 4])["examples"]) == "[3, 4]"
+
+
 def test_examples_begin_with_a_row_that_is_whole():
     signature = make_signature(AGE, CITY)
     instances = [[None, "Oslo"], [30, None], [40, "Rom"]]

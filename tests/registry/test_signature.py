@@ -273,3 +273,26 @@ def test_categories_that_the_model_copes_with_are_told():
 
 def test_twenty_warnings_are_enough():
     assert len(warnings_of(*([[1, 2, "Rom", "y", True, 0]] * 30))) == 20
+
+
+def test_the_example_is_cut_but_for_categories():
+    columns = [
+        {"name": "size", "dtype": "float"},
+        {"name": "grade", "dtype": "float", "categories": [1234.5678]},
+        {"name": "rooms", "dtype": "integer"},
+        {"name": "garden", "dtype": "boolean"},
+        {"name": "city", "dtype": "string", "examples": ["Rom"]},
+        {"name": "age", "dtype": "float", "nullable": True},
+    ]
+    signature = Signature.from_json({**FLOWERS, "inputs": columns})
+
+    row = signature.example([1234.5678, 1234.5678, 3.0, 1.0, "Bern", None], digits=3)
+
+    assert list(row.values()) == [1230.0, 1234.5678, 3, True, "Rom", 0.0]
+
+
+@pytest.mark.parametrize("examples", ["abc", {"a": 1}, [{"a": 1}, [2], None], 7])
+def test_forged_examples_are_left_out(examples):
+    columns = [{"name": "size", "dtype": "float", "examples": examples}]
+
+    assert Signature.from_json({**FLOWERS, "inputs": columns}).inputs[0].examples == ()

@@ -20,12 +20,12 @@ from django.db import DataError, transaction
 from accounts import audit
 from registry import artifacts, promotion, scan_policy
 from registry.errors import ClaimLost, RegistryProblem
-from registry.formats import disagreement
+from registry.formats import LIBRARIES, disagreement
 from registry.heartbeat import beating
 from registry.judging import Verdict, judge
 from registry.models import CHAMPION, ImportRule, ModelVersion, RegisteredModel
 from registry.sample_check import check_sample
-from registry.sandbox import Inspection, Runner, RunnerUnavailable, SandboxError
+from registry.sandbox import ChildDied, Inspection, Runner, RunnerUnavailable, SandboxError
 from registry.signature import InvalidSignature, Signature
 from registry.steps import OPENING, Steps
 
@@ -181,7 +181,7 @@ def _opened(
 ) -> tuple[Inspection, Signature]:
     """What a child reads and compiles in one go. Raises InvalidSignature."""
     with steps.run("opened"):
-        inspection = runner.inspect(artifact.fileno(), fmt=version.format, deadline=_deadline())
+        inspection = _inspected(version, runner, artifact)
         report = inspection.report
         # What a file hides from the scanner shows when it is opened. A claim, but against itself.
         _judge_scan(version, {"imports": report["scan"]["imports"]})
@@ -193,6 +193,19 @@ def _opened(
         note = report.get("not_compiled") or "not compiled"
         steps.find("compiled").update(state="skipped", note=note)
     return inspection, signature
+
+
+def _inspected(version: ModelVersion, runner: Runner, artifact: BinaryIO) -> Inspection:
+    try:
+        return runner.inspect(artifact.fileno(), fmt=version.format, deadline=_deadline())
+    except ChildDied as error:
+        library = LIBRARIES.get(version.format)
+        if library is None:
+            raise
+        raise ChildDied(
+            f"The model's library crashed while opening the file. {error.reason} The file is "
+            f"damaged, or made to do so. Save the model again with {library}."
+        ) from error
 
 
 def _judge_scan(version: ModelVersion, scan: dict[str, Any]) -> None:

@@ -27,6 +27,8 @@ DECLARED = {
     "catboost": (CATBOOST, SKLEARN, MLFLOW),
     "mlflow": (MLFLOW,),
 }
+# Formats that a library of its own opens, which checks little of what it reads.
+LIBRARIES = {XGBOOST: "XGBoost", LIGHTGBM: "LightGBM", CATBOOST: "CatBoost"}
 TITLES = {
     SKLEARN: "a pickle",
     SKOPS: "skops",

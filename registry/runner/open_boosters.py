@@ -4,6 +4,7 @@ The libraries check little of what they read: wrong indices crash them. That is 
 child is for; it has no more to lose than itself.
 """
 
+import re
 from typing import Any
 
 import catboost
@@ -58,10 +59,10 @@ def _opened(estimator: Any) -> Opened:
 
 
 def _unreadable(library: str, module: Any, error: Exception) -> Refused:
-    # XGBoost and CatBoost put a stack trace or a source line behind or before what they say.
-    said = str(error).partition("Stack trace")[0].strip()[-200:]
+    # They put a place in their source before what they say, and a stack trace behind.
+    said = re.sub(r"^.*?\.(cc|cpp|h):\d+: ", "", str(error).partition("Stack trace")[0].strip())
     return Refused(
         "unreadable",
-        f"{library} {module.__version__} cannot open the file: {said}. It may be damaged or cut "
-        "off, or was written by a newer version.",
+        f"{library} {module.__version__} cannot open the file: {said[:200].rstrip(' .:')}. "
+        "It may be damaged or cut off, or was written by a newer version.",
     )

@@ -23,7 +23,7 @@ from registry.serving import Served
 PAUSE_SECONDS = 0.05
 MAX_BUSY = 3  # times to be told that there is no room
 # For a runner to start again. After it, requests fail at once until it answers.
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 12.0
 # As long a graph that was there when its host died has a host of its own.
 SUSPECT_SECONDS = 300.0
 MAX_REMEMBERED = 1000

@@ -15,6 +15,7 @@ import orjson
 
 from registry.rows import Block, Rows
 from registry.runner import frames, inspector, predictors, read_table, scan_report
+from registry.runner.allocated import allocated_bytes
 from registry.runner.exchange import Request
 from registry.runner.refusals import Refused
 
@@ -83,7 +84,7 @@ class Host:
                 self._hold(digest, self._opened(request))
             request.reply({"bytes": self._held[digest].nbytes, "held": len(self._held)})
         except MemoryError as error:
-            # Sizes are estimates, and this one was the proof: whoever is asked for comes again.
+            # What loading takes on its way is not counted: whoever is asked for comes again.
             self._held.clear()
             refuse(request, error)
         except BaseException as error:
@@ -98,10 +99,14 @@ class Host:
         request.reply({"held": len(self._held)})
 
     def _opened(self, request: Request) -> predictors.Predictor:
+        before = allocated_bytes() or 0
         with _artifact(request) as file:
-            return predictors.load(
+            predictor = predictors.load(
                 file, fmt=request.header["fmt"], signature=request.header["signature"]
             )
+        # The predictor's own estimate holds where it is larger, or nothing can be measured.
+        predictor.nbytes = max(predictor.nbytes, (allocated_bytes() or 0) - before)
+        return predictor
 
     def _hold(self, digest: str, predictor: predictors.Predictor) -> None:
         self._held[digest] = predictor

@@ -78,23 +78,29 @@ def test_what_waits_goes_together_and_comes_back_apart(hosts):
     assert any(answer["together"][0] > number + 1 for number, answer in answers.items())
 
 
-def test_those_just_answered_go_together_again(hosts):
-    """Else they would take turns with those that waited, and never be all together."""
-    largest = [0] * len(hosts)
+def test_those_just_answered_go_together_again(runner, load):
+    """Else they would take turns with those that waited, and never be together."""
+    first, second = (runner.host("slow", kind="estimator") for _ in range(2))
+    load(first, COUNTING.replace("sleep(0.1)", "sleep(1)"))
+    row = Rows([np.ones((1, 2))], 1)
+    together = []
 
-    def ask_again_and_again(number):
-        for _ in range(6):
-            rows = Rows([np.ones((1, 2))], 1)
-            answer = hosts[number].predict("model", rows, ["together"], deadline=10)
-            largest[number] = max(largest[number], int(answer["together"][0]))
+    def ask(host, times):
+        for _ in range(times):
+            answer = host.predict("model", row, ["together"], deadline=10)
+            together.append(int(answer["together"][0]))
 
-    threads = [threading.Thread(target=ask_again_and_again, args=(one,)) for one in range(10)]
-    for thread in threads:
-        thread.start()
+    threads = [threading.Thread(target=ask, args=args) for args in ((first, 2), (second, 1))]
+    threads[0].start()
+    sleep(0.3)  # the second asks while the first is being answered
+    threads[1].start()
     for thread in threads:
         thread.join()
 
-    assert largest == [10] * 10
+    assert together == [1, 2, 2]
+    first.kill()
+    first.close()
+    second.close()
 
 
 def test_nobody_waits_for_a_client_that_has_gone(hosts):
@@ -181,6 +187,17 @@ def test_garbage_costs_only_the_connection_it_came_by(hosts):
     assert answer["predict"].tolist() == [2.0]
     refusal = frames.receive(hosts[3]._connection, deadline=monotonic() + 5).header
     assert refusal["error"]["code"] == "bad_request"
+
+
+def test_what_a_model_takes_is_measured(runner, load):
+    host = runner.fresh_host(kind="graph")
+    source = "import numpy as np\nballast = bytearray(b'x') * (180 << 20)\n"
+    source += "def predict(rows, methods): return {'predict': np.zeros(rows.count)}"
+    facts = [load(host, source, digest) for digest in ("first", "second", "third")]
+
+    assert all(180 << 20 <= one["bytes"] < 181 << 20 for one in facts)
+    assert [one["held"] for one in facts] == [1, 2, 2]
+    host.close()
 
 
 def test_models_leave_when_there_is_no_room(runner, load):

@@ -69,7 +69,7 @@ class Prediction(models.Model):
     error_code = models.CharField(max_length=64, blank=True)
     cached_rows = models.PositiveIntegerField()
     latency_us = models.PositiveBigIntegerField()
-    inputs = models.JSONField()
+    inputs = models.JSONField(null=True)  # None: the model's owner wants none kept
     outputs = models.JSONField(null=True)
     source = models.CharField(max_length=20)
 

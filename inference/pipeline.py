@@ -104,13 +104,18 @@ def answer(asked: Understood, found: Sequence[bytes | None] | None, *, caller: C
         answers = _completed(asked.served, asked.rows, asked.keys, known)
 
     given = _answer(entry.id, answers, known, asked)
-    outputs = {"predictions": given.predictions}
-    if given.probabilities is not None:
-        outputs["probabilities"] = given.probabilities
+    outputs = _outputs(given) if asked.served.payloads.keeps(entry.id) else None
     prediction_log.append(
         replace(entry, cached_rows=given.cached_rows, latency_us=given.latency_us, outputs=outputs)
     )
     return given
+
+
+def _outputs(given: Answer) -> dict[str, Any]:
+    outputs = {"predictions": given.predictions}
+    if given.probabilities is not None:
+        outputs["probabilities"] = given.probabilities
+    return outputs
 
 
 def _checked(served: Served, instances: Sequence[Any], pointers: Sequence[str]) -> Rows:
@@ -174,6 +179,8 @@ def _cache_word(cached_rows: int, rows: int, was_asked: bool) -> str:
 def _entry(served: Served, instances: Sequence[Any], caller: Caller) -> Entry:
     """The log line of a prediction that went well, but for what is not known yet."""
     prediction_id = uuid7()
+    payloads = served.payloads
+    kept = payloads.keeps(prediction_id)
     return Entry(
         id=prediction_id,
         ts=created_at(prediction_id),
@@ -190,7 +197,7 @@ def _entry(served: Served, instances: Sequence[Any], caller: Caller) -> Entry:
         error_code="",
         cached_rows=0,
         latency_us=0,
-        inputs=instances,
+        inputs=payloads.inputs(instances, served.signature.names) if kept else None,
         outputs=None,
     )
 

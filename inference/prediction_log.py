@@ -8,6 +8,7 @@ A line survives the process (kill -9) and needs neither Redis nor PostgreSQL.
 - a last line without its end was never acknowledged.
 """
 
+import errno
 import fcntl
 import os
 import threading
@@ -18,10 +19,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 from django.conf import settings
 
 from inference.errors import SpoolFull
 from mlplatform.foundation.uuid7 import uuid7
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +62,8 @@ class Spool:
     def append(self, line: bytes) -> None:
         """Write one line, its end included. Raises OSError; then nothing of it is kept.
 
-        No fsync: it would cost a hundred times the rest, and only a crash of the
-        whole machine loses what the kernel has taken (some seconds of it).
+        No fsync unless SPOOL_FSYNC asks for it: it would cost a hundred times the rest, and only
+        a crash of the whole machine loses what the kernel has taken (some seconds of it).
         """
         with self._lock:
             while not self._holds_segment():
@@ -71,9 +75,12 @@ class Spool:
 
     def _write(self, line: bytes) -> None:
         size = os.fstat(self._descriptor).st_size
+        _check_room(size)  # a segment that nobody drains
         try:
             if os.write(self._descriptor, line) != len(line):
-                raise OSError("only a part of the line was written")
+                raise OSError(errno.ENOSPC, "only a part of the line was written")
+            if settings.SPOOL_FSYNC:
+                os.fsync(self._descriptor)
         except OSError:
             # Half a line would spoil the next one.
             os.ftruncate(self._descriptor, size)
@@ -95,6 +102,7 @@ class Spool:
     def _open_segment(self) -> None:
         directory = Path(settings.SPOOL_DIR)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_room(sum(file.stat().st_size for file in directory.iterdir()))
         path = directory / f"{uuid7()}-{os.getpid()}.log"
         self._descriptor = os.open(
             path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
@@ -107,11 +115,20 @@ class Spool:
             self._path = None
 
 
+def _check_room(used: int) -> None:
+    """Raises OSError where the log has taken all that it may."""
+    if used >= settings.SPOOL_MAX_BYTES:
+        raise OSError(errno.ENOSPC, "the prediction log waits for PostgreSQL and is full")
+
+
 spool = Spool()
 
 
 def append(entry: Entry) -> None:
-    """Log one prediction for good. Raises SpoolFull: then it must not be answered."""
+    """Log one prediction for good. Raises SpoolFull: then it must not be answered.
+
+    With SPOOL_WHEN_FULL=forget a full spool loses the line instead, and says so in our own log.
+    """
     try:
         line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
     except orjson.JSONEncodeError:  # it reads 1024 levels, and writes 254
@@ -120,6 +137,9 @@ def append(entry: Entry) -> None:
     try:
         spool.append(line)
     except OSError as error:
+        if settings.SPOOL_WHEN_FULL == "forget" and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            logger.error("prediction not logged", prediction_id=str(entry.id), cause=str(error))
+            return
         raise SpoolFull(
             "The prediction was made but cannot be logged just now, so it is not given. "
             "Try again later.",

@@ -209,6 +209,15 @@ SCAN_POLICY = {
 }
 PREDICT_DEADLINE_SECONDS = env.float("PREDICT_DEADLINE_SECONDS", default=10.0)
 LOAD_DEADLINE_SECONDS = env.float("LOAD_DEADLINE_SECONDS", default=20.0)
+# Of models whose owner wants some payloads in the log: this share of the requests.
+PAYLOAD_SAMPLE = env.float("PAYLOAD_SAMPLE", 0.1, validate=validate.Range(min=0, max=1))
+# Whether an answered prediction must survive a crash of the whole machine, and what the spool may
+# take while PostgreSQL is away; then predictions are refused, or answered without a log line.
+SPOOL_FSYNC = env.bool("SPOOL_FSYNC", default=False)
+SPOOL_MAX_BYTES = env.int("SPOOL_MAX_BYTES", default=2 * 2**30)
+SPOOL_WHEN_FULL = env.str(
+    "SPOOL_WHEN_FULL", "refuse", validate=validate.OneOf(["refuse", "forget"])
+)
 MAX_PREDICT_BYTES = env.int("MAX_PREDICT_BYTES", default=16 * 2**20)
 MAX_PREDICT_ROWS = env.int("MAX_PREDICT_ROWS", default=10_000)
 PREDICTION_CACHE_SECONDS = env.int("PREDICTION_CACHE_SECONDS", default=3600)

@@ -12,6 +12,7 @@ from accounts.models import Organization
 from mlplatform.foundation.uuid7 import uuid7
 from registry.caching import ALWAYS, AUTO, NEVER
 from registry.import_rules import ImportRule as ImportRule
+from registry.payloads import ALL, NONE, SAMPLED, Payloads
 from registry.versions import ModelVersion as ModelVersion
 
 CHAMPION = "champion"
@@ -63,6 +64,11 @@ class RegisteredModel(models.Model):
         REFUSE = "refuse", "refuse the request"
         IGNORE = "ignore", "leave them out"
 
+    class Payloads(models.TextChoices):
+        ALL = ALL, "of every request"
+        SAMPLED = SAMPLED, "of some requests"
+        NONE = NONE
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="models")
     name = models.SlugField(max_length=100, help_text="part of the endpoint's URL")
@@ -80,6 +86,15 @@ class RegisteredModel(models.Model):
         choices=UnknownColumns,
         default=UnknownColumns.REFUSE,
         help_text="what is done with columns that the model does not take",
+    )
+    payloads = models.CharField(
+        max_length=10,
+        choices=Payloads,
+        default=Payloads.ALL,
+        help_text="whether the prediction log keeps rows and answers",
+    )
+    redacted = models.JSONField(
+        default=list, blank=True, help_text="columns whose values the log never keeps"
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
@@ -110,12 +125,17 @@ class RegisteredModel(models.Model):
     def ignores_unknown_columns(self) -> bool:
         return self.unknown_columns == self.UnknownColumns.IGNORE
 
+    @property
+    def kept_payloads(self) -> Payloads:
+        """What the log keeps of the requests."""
+        return Payloads(self.payloads, settings.PAYLOAD_SAMPLE, frozenset(self.redacted))
+
     def touch(self, *, at: datetime) -> None:
         self.updated_at = at
         self.save(update_fields=["updated_at"])
 
     def describe(self, *, at: datetime, **changes: Any) -> None:
-        """Change description, tags, metadata or unknown_columns."""
+        """Change what is said of it, or how it answers and logs."""
         for name, value in changes.items():
             setattr(self, name, value)
         self.updated_at = at

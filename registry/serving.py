@@ -9,6 +9,7 @@ from accounts.models import Organization
 from registry.errors import ModelNotFound, NothingServes, VersionNotFound, VersionNotReady
 from registry.formats import GRAPH
 from registry.models import CHAMPION, ModelVersion, RegisteredModel
+from registry.payloads import Payloads
 from registry.signature import Signature
 
 
@@ -29,6 +30,7 @@ class Served:
     signature: Signature
     is_cached: bool = True  # whether its answers are remembered
     ignores_unknown: bool = False  # columns that the model does not take
+    payloads: Payloads = field(default_factory=Payloads)  # what the log keeps of them
     # Asked again whenever a host loads the version.
     golden: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
@@ -117,5 +119,6 @@ def served(version: ModelVersion) -> Served:
         signature=version.checked_signature,
         is_cached=version.caching.serves,
         ignores_unknown=version.model.ignores_unknown_columns,
+        payloads=version.model.kept_payloads,
         golden=version.golden,
     )

@@ -77,6 +77,17 @@ class ModelChangesSerializer(StrictSerializer):
         required=False,
         help_text="refuse: a request with columns that the model does not take is an error",
     )
+    payloads = serializers.ChoiceField(
+        RegisteredModel.Payloads.choices,
+        required=False,
+        help_text="whether the prediction log keeps rows and answers",
+    )
+    redacted = serializers.ListField(
+        child=serializers.CharField(max_length=300),
+        max_length=1000,
+        required=False,
+        help_text="columns whose values the log never keeps",
+    )
 
 
 class VersionChangesSerializer(StrictSerializer):
@@ -167,8 +178,8 @@ class ModelSerializer(serializers.ModelSerializer):
         model = RegisteredModel
         fields = [
             "id", "name", "description", "tags", "metadata", "caching",
-            "unknown_columns", "aliases", "latest_version", "prediction_endpoint",
-            "openapi_url", "created_at", "updated_at",
+            "unknown_columns", "payloads", "redacted", "aliases", "latest_version",
+            "prediction_endpoint", "openapi_url", "created_at", "updated_at",
         ]  # fmt: skip
 
     @extend_schema_field(OpenApiTypes.OBJECT)

@@ -8,8 +8,9 @@ from registry.models import RegisteredModel
 from tests.factories import make_ready_version, make_version
 
 SECRET_FREE = {
-    "id", "name", "description", "tags", "metadata", "caching", "unknown_columns", "aliases",
-    "latest_version", "prediction_endpoint", "openapi_url", "created_at", "updated_at",
+    "id", "name", "description", "tags", "metadata", "caching", "unknown_columns", "payloads",
+    "redacted", "aliases", "latest_version", "prediction_endpoint", "openapi_url",
+    "created_at", "updated_at",
 }  # fmt: skip
 
 

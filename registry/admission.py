@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DataError, transaction
 
@@ -97,6 +98,8 @@ def _faults_of_the_file(version: ModelVersion) -> Iterator[None]:
         raise
     except SandboxError as error:
         raise Stopped(error.code, error.reason) from error
+    except SoftTimeLimitExceeded as error:
+        raise Stopped("model_timed_out", "All steps together took longer than they may.") from error
     except InvalidSignature as error:
         raise Stopped("bad_reply", f"The model's description is unusable: {error}.") from error
     except (

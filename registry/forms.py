@@ -1,6 +1,7 @@
 """What the registry's pages send."""
 
 from django import forms
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from registry.models import ModelVersion
 
@@ -29,6 +30,6 @@ class RefusalForm(forms.Form):
 
     reason = forms.CharField(
         max_length=500,
-        widget=forms.Textarea(attrs={"rows": 3}),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="The uploader reads it.",
     )

@@ -4,6 +4,7 @@ import pickle
 from datetime import timedelta
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.test import override_settings
 from django.utils.timezone import now
 from sklearn.neighbors import KNeighborsClassifier
@@ -106,6 +107,19 @@ def test_without_a_runner_the_step_waits_and_says_for_what(alice, organization):
 
     assert told["scanned"] == "waiting"
     assert version.steps[1]["note"] == "The sandboxed runner does not answer."
+
+
+def test_steps_that_together_take_too_long_are_a_rejection(alice, organization, monkeypatch):
+    """As Celery interrupts a task before it would kill the worker."""
+
+    def interrupt(*arguments, **options):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(Runner, "inspect", interrupt)
+    version = make_version(organization, alice)
+
+    assert admitted(version)["opened"] == "failed"
+    assert version.reason_code == "model_timed_out"
 
 
 def test_steps_are_written_while_the_model_is_opened(alice, organization, monkeypatch):

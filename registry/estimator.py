@@ -33,6 +33,10 @@ class Estimator:
         )
 
     @property
+    def releases(self) -> str:
+        return f"scikit-learn {self.trained_with}, we run {self.runs_with}"
+
+    @property
     def is_of_another_release(self) -> bool:
         return "" not in (self.trained_with, self.runs_with) and self.trained_with != self.runs_with
 

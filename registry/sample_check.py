@@ -59,21 +59,22 @@ def check_sample(
     Raises SampleUnreadable or AnswersDiffer, which reject the version: who gives a sample has
     asked for this check. Raises SandboxError when the model cannot be asked.
     """
+    model = Estimator.from_json(inspection.report.get("estimator") or {})
     if not version.sample_digest:
-        return Checked(signature)
+        return Checked(signature, warnings=_of_release(model, None))
     sample = _read(runner, version, signature)
     rows = _rows(signature, sample.instances)
     profile = profile_of(signature, sample.instances, of_rows=sample.of_rows)
     answers = _answers(runner, version, artifact, signature, rows)
-    warnings: tuple[str, ...] = ()
+    found = None
     if sample.expected is not None:
         found = expected.compare(sample.expected, answers)
         profile["expected"] = {"column": version.expected_column, **found.to_json()}
-        version.keep_profile(profile)
-        model = Estimator.from_json(inspection.report.get("estimator") or {})
-        warnings = _verdict(found, version.expected_column, model)
     version.keep_profile(profile)
-    return Checked(described(signature, profile), rows.first(len(answers)), warnings)
+    if found is not None:
+        _require_equal(found, version.expected_column, model)
+    rows = rows.first(len(answers))
+    return Checked(described(signature, profile), rows, _of_release(model, found))
 
 
 def _read(runner: Runner, version: ModelVersion, signature: Signature) -> Sample:
@@ -152,20 +153,29 @@ def _first_refused(host: Host, digest: str, rows: Rows, among: range) -> int:
     return among[0]
 
 
-def _verdict(found: expected.Comparison, column: str, model: Estimator) -> tuple[str, ...]:
-    """What to say of equal answers. Raises AnswersDiffer or SampleUnreadable."""
+def _require_equal(found: expected.Comparison, column: str, model: Estimator) -> None:
+    """Raises AnswersDiffer or SampleUnreadable."""
     if found.rows == 0:
         raise SampleUnreadable(f"The sample's column {column} holds no expected answer at all.")
-    releases = f"scikit-learn {model.trained_with}, we run {model.runs_with}"
-    if found.differing:
+    if found.differing == 0:
+        return
+    cause = " Check that the column holds what this very model predicted."
+    if model.is_of_another_release:
         cause = (
-            f" The model was trained with {releases}, which is the likely cause: fit and save it "
-            f"again with {model.runs_with}."
-            if model.is_of_another_release
-            else " Check that the column holds what this very model predicted."
+            f" The model was trained with {model.releases}, which is the likely cause: fit and "
+            f"save it again with {model.runs_with}."
         )
-        raise AnswersDiffer(found.told(column) + cause)
+    raise AnswersDiffer(found.told(column) + cause)
+
+
+def _of_release(model: Estimator, found: expected.Comparison | None) -> tuple[str, ...]:
+    """What to say of a model of another release: whether its answers are the same here."""
     if not model.is_of_another_release:
         return ()
+    if found is None:
+        return (
+            f"Trained with {model.releases}: some models answer differently then, without a word. "
+            "Upload it with a sample and its expected answers to have that checked.",
+        )
     rows = "1 row" if found.rows == 1 else f"{found.rows} rows"
-    return (f"Trained with {releases}: answers verified on your sample ({rows}).",)
+    return (f"Trained with {model.releases}: answers verified on your sample ({rows}).",)

@@ -81,7 +81,7 @@ def opened_by(load: Callable[[], Any], imports: list[str]) -> Opened:
         warnings.simplefilter("always")
         with scan.watching():
             opened.estimator = load()
-    _keep_warnings(opened, caught)
+    _note_release(opened, caught)
     opened.estimator = boosters.as_estimator(opened.estimator)
     single_threaded(opened.estimator)
     return opened
@@ -234,19 +234,10 @@ def _why_unreadable(stream: bytes, error: Exception) -> str:
     return f"The file cannot be opened as a scikit-learn {sklearn.__version__} model ({said})."
 
 
-def _keep_warnings(opened: Opened, caught: list[warnings.WarningMessage]) -> None:
+def _note_release(opened: Opened, caught: list[warnings.WarningMessage]) -> None:
     for warning in caught:
         if isinstance(warning.message, InconsistentVersionWarning):
             opened.trained_with = str(warning.message.original_sklearn_version)
-    if opened.trained_with != sklearn.__version__:
-        opened.warnings.append(of_another_release(opened.trained_with))
-
-
-def of_another_release(version: str) -> str:
-    return (
-        f"Trained with scikit-learn {version}, runs with {sklearn.__version__}: "
-        "answers may differ from those at training time."
-    )
 
 
 def _unpickler(stream: bytes, imports: list[str]) -> pickle.Unpickler | pickle._Unpickler:

@@ -7,7 +7,7 @@ import sklearn
 
 from registry.formats import CATBOOST, LIGHTGBM, ONNX, SKLEARN, SKOPS, XGBOOST
 from registry.runner.facts import clean
-from registry.runner.loading import Opened, Stated, of_another_release, open_pickle
+from registry.runner.loading import Opened, Stated, open_pickle
 from registry.runner.mlflow_folder import Folder, read_folder
 from registry.runner.open_boosters import open_catboost, open_lightgbm, open_xgboost
 from registry.runner.open_onnx import open_onnx
@@ -43,7 +43,6 @@ def open_mlflow(content: bytes) -> Opened:
     version = folder.settings.get("sklearn_version")
     if isinstance(version, str) and opened.trained_with == sklearn.__version__ != version:
         opened.trained_with = version[:MAX_VERSION]
-        opened.warnings.append(of_another_release(opened.trained_with))
     return opened
 
 

@@ -15,7 +15,7 @@ from registry import admission
 from registry.models import ModelVersion, RegisteredModel
 from registry.uploads import upload_version
 from tests.artifacts import fitted_mixed, people
-from tests.factories import IRIS_COLUMNS, dumped, iris_pipeline, uploaded_file
+from tests.factories import IRIS_COLUMNS, dumped, iris_pipeline, make_ready_version, uploaded_file
 from tests.registry.test_upload import upload
 
 IRIS = ",".join(IRIS_COLUMNS)
@@ -219,10 +219,10 @@ def test_a_model_of_an_older_release_that_answers_alike_says_so(admit, monkeypat
     version = admit(model, f"x0,y\n5,{model.predict([[5]])[0]}\n", "y")
 
     assert version.status == "ready", version.reason
-    assert version.facts["warnings"][-1] == (
+    assert version.facts["warnings"] == [
         f"Trained with scikit-learn 1.2.2, we run {sklearn.__version__}: answers verified on your "
         "sample (1 row)."
-    )
+    ]
 
 
 def test_several_outputs_have_several_columns(admit):
@@ -262,3 +262,18 @@ def test_what_a_category_is_called_decides_what_is_missing(admit):
 
     assert version.status == "ready", version.reason
     assert version.profile["inputs"][0]["missing"] == 0.0
+
+
+def test_a_model_of_an_older_release_without_a_sample_is_told_to_bring_one(
+    alice, organization, monkeypatch
+):
+    monkeypatch.setattr("sklearn.base.__version__", "1.2.2")
+    model = LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0])
+
+    version = make_ready_version(organization, alice, model=model)
+
+    assert version.facts["warnings"] == [
+        f"Trained with scikit-learn 1.2.2, we run {sklearn.__version__}: some models answer "
+        "differently then, without a word. Upload it with a sample and its expected answers to "
+        "have that checked."
+    ]

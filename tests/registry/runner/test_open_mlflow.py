@@ -153,7 +153,6 @@ def test_the_release_it_was_trained_with_is_told():
     opened = open_mlflow(mlflow_zip(version="sklearn_version: 1.2.2"))
 
     assert opened.trained_with == "1.2.2"
-    assert "Trained with scikit-learn 1.2.2" in opened.warnings[0]
 
 
 def test_the_pickle_inside_is_scanned():

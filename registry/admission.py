@@ -30,6 +30,8 @@ from registry.sandbox import ChildDied, Inspection, Runner, RunnerUnavailable, S
 from registry.signature import InvalidSignature, Signature
 from registry.steps import OPENING, Steps
 
+SANDBOX_INCOMPLETE = "sandbox_incomplete"
+
 logger = structlog.get_logger(__name__)
 
 GAVE_UP = (
@@ -79,7 +81,9 @@ def _try(version: ModelVersion, steps: Steps, *, at: datetime) -> None:
         with _faults_of_the_file(version):
             _admit(version, Runner(settings.RUNNER_SOCKET), steps, at=at)
     except RunnerUnavailable as error:
-        _wait(version, steps, code=error.code, reason=error.reason)
+        # Waiting helps where the runner comes back, not where its kernel lacks a fence.
+        end = _reject if error.code == SANDBOX_INCOMPLETE else _wait
+        end(version, steps, code=error.code, reason=error.reason)
     except RegistryProblem as error:
         _wait(version, steps, code=error.code, reason=error.detail)
     except Stopped as stop:

@@ -20,11 +20,11 @@ def status(path: Path) -> dict | None:
 def describe(found: dict) -> str:
     """One line on the sandbox: complete, or which fences are missing."""
     fences = found.get("fences", {})
+    gaps = ", ".join(fences.get("broken", {})) or "seccomp"
     if fences.get("allowed_incomplete"):
-        return "its sandbox has gaps, which is allowed here"
+        return f"ITS SANDBOX HAS GAPS ({gaps}) AND OPENS MODELS: ALLOW_INCOMPLETE_SANDBOX=yes"
     if fences.get("complete"):
         return "its sandbox is complete"
-    gaps = ", ".join(fences.get("broken", {})) or "seccomp"
     return f"its sandbox has gaps ({gaps}), so it opens no models"
 
 

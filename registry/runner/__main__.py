@@ -47,7 +47,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--allow-incomplete-sandbox",
-        action="store_true",
+        choices=("yes", "no"),
+        nargs="?",
+        const="yes",
+        default="no",
         help="open models though a fence is missing: only for models you made yourself",
     )
     return parser.parse_args(arguments)
@@ -108,7 +111,7 @@ def _serve(options: argparse.Namespace) -> int:
             options.socket,
             rules=rules,
             loads_at_once=options.loads_at_once or machine.cores() + 2,
-            may_be_incomplete=options.allow_incomplete_sandbox,
+            may_be_incomplete=options.allow_incomplete_sandbox == "yes",
         )
     except Busy as error:
         sys.stderr.write(f"{error}\n")

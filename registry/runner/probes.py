@@ -21,6 +21,7 @@ import numpy as np
 from registry.runner.environment import CLEAN
 from registry.runner.exchange import Request
 from registry.runner.lockdown import MAILBOX
+from registry.runner.sessions import open_session
 
 DENIED = {errno.EPERM, errno.EACCES, errno.ENOENT}
 AT_FDCWD, AT_EMPTY_PATH = -100, 0x1000
@@ -172,11 +173,46 @@ def _honest_pickle() -> bytes:
     return pickle.dumps(LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]))
 
 
-HONEST = _honest_pickle()
+def _honest_graph_answers() -> bool:
+    session = open_session(GRAPH)
+    return session.run(None, {"X": np.array([[1.0, 2.0]])})[0].tolist() == [[2.0, 4.0]]
+
+
+def _honest_booster_answers() -> bool:
+    import xgboost
+
+    model = xgboost.Booster()
+    model.load_model(bytearray(BOOSTER))
+    answer = model.inplace_predict(np.array([[0.0], [3.0]]))
+    return bool(answer[0] < 0.5 < answer[1])
+
+
+def _honest_graph() -> bytes:
+    from onnx import TensorProto, helper
+
+    rows = helper.make_tensor_value_info("X", TensorProto.DOUBLE, [None, 2])
+    answer = helper.make_tensor_value_info("predict", TensorProto.DOUBLE, None)
+    nodes = [helper.make_node("Add", ["X", "X"], ["predict"])]
+    graph = helper.make_graph(nodes, "twice", [rows], [answer])
+    opsets = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+def _honest_booster() -> bytes:
+    import xgboost
+
+    rows = xgboost.DMatrix(np.arange(4.0).reshape(-1, 1), [0, 0, 1, 1], nthread=1)
+    options = {"nthread": 1, "min_child_weight": 0, "learning_rate": 1.0}
+    return bytes(xgboost.train(options, rows, 3).save_raw("ubj"))
+
+
+HONEST, GRAPH, BOOSTER = _honest_pickle(), _honest_graph(), _honest_booster()
 
 REQUIRED: dict[str, Probe] = {
     "clean environment": _environment_is_ours,
     "no inherited descriptor": _holds_only_its_connections,
     "a sum": lambda: float(np.arange(10.0).sum()) == 45.0,
     "an honest model answers": _honest_model,
+    "an honest graph answers": _honest_graph_answers,
+    "an honest booster answers": _honest_booster_answers,
 }

@@ -50,13 +50,21 @@ def serve(path: Path, *, rules: Rules, loads_at_once: int, may_be_incomplete: bo
     tested = self_test(fences)
     family = Family(fences, rules)
     server = Server(listener, family, Permits(loads_at_once), fences=tested)
-    os.write(1, f"runner ready at {path}, sandbox complete: {tested['complete']}\n".encode())
+    os.write(1, f"runner ready at {path}, {said_of(tested)}\n".encode())
     try:
         server.run()
     finally:
         family.end_all()
         path.unlink(missing_ok=True)
     return 0
+
+
+def said_of(tested: dict[str, Any]) -> str:
+    """For the log, which is where an operator looks first."""
+    gaps = ", ".join(tested["broken"]) or "seccomp"
+    if tested["allowed_incomplete"]:
+        return f"WARNING: THE SANDBOX HAS GAPS ({gaps}), AND MODELS ARE OPENED ALL THE SAME"
+    return f"sandbox complete: {tested['complete']}" + ("" if tested["complete"] else f" ({gaps})")
 
 
 def listen(path: Path) -> socket.socket:
@@ -255,7 +263,10 @@ class Server:
 
     def _why(self) -> str:
         broken = ", ".join(self._fences["broken"]) or "seccomp"
-        return f"Models are not opened here, because the sandbox has gaps ({broken})."
+        return (
+            f"Models are not opened here, because the sandbox has gaps ({broken}). An operator "
+            "can mend that, or take the risk with ALLOW_INCOMPLETE_SANDBOX=yes."
+        )
 
 
 def _refusal(error: Exception) -> dict[str, Any]:

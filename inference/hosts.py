@@ -67,6 +67,8 @@ class _Asking:
         while True:
             try:
                 return self._ask()
+            except sandbox.NotLoaded:
+                pass  # others' models have taken its place since it was loaded
             except sandbox.ChildDied as error:
                 self._count_death(error)
             except sandbox.RunnerUnavailable as error:

@@ -122,7 +122,11 @@ class Runner:
     def turn_to_load(self, child: int, *, timeout: float) -> Iterator[None]:
         """Wait until this child may be given a model. Raises RunnerUnavailable."""
         with self._control.connected(timeout) as control:
-            ask(control, {"op": "permit", "child": child})
+            try:
+                ask(control, {"op": "permit", "child": child})
+            except RunnerUnavailable as error:
+                reason = "Too many models are being loaded at once."
+                raise RunnerUnavailable(reason, code="busy") from error
             yield
 
     def _ask_inspector(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from django.conf import settings
 from django.utils.timezone import now
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -174,6 +175,33 @@ def test_a_model_whose_bytes_are_gone(linear):
     with pytest.raises(ArtifactMissing):
         ask(missing, 1)
     assert ask(linear, 1) == [pytest.approx(2)]
+
+
+def test_answers_are_the_estimators_own_whoever_shares_the_batch(alice, organization, runner):
+    table = np.random.default_rng(0).normal(size=(160, 5))
+    forest = RandomForestRegressor(30, random_state=0).fit(table, table.sum(axis=1))
+    version = make_ready_version(organization, alice, name="forest", model=forest)
+    original = replace(
+        served(version),
+        served_digest=version.digest,
+        fmt=version.format,
+        host_kind="estimator",
+        host_key=f"estimator:{version.pk}",
+    )
+    answers = {}
+
+    def ask_rows(number):
+        rows = Rows([table[10 * number : 10 * number + 10]], 10)
+        answers[number] = hosts.predict(original, rows, ("predict",))["predict"].tolist()
+
+    workers = [threading.Thread(target=ask_rows, args=(number,)) for number in range(16)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    together = [answer for number in range(16) for answer in answers[number]]
+    assert together == forest.predict(table).tolist()
 
 
 # Hosts that come and go under load ---------------------------------------------------------------

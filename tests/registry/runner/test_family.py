@@ -215,8 +215,9 @@ def test_few_load_at_once_and_one_a_child():
 def test_the_runner_gives_turns_and_takes_them_back(start_runner):
     runner = Runner(start_runner("--loads-at-once", "1").socket_path)
     with runner.turn_to_load(1, timeout=5):
-        with pytest.raises(RunnerUnavailable), runner.turn_to_load(2, timeout=0.2):
+        with pytest.raises(RunnerUnavailable) as busy, runner.turn_to_load(2, timeout=0.2):
             pass
+        assert busy.value.code == "busy"
         assert runner.status()["loads"]["running"] == 1
     with runner.turn_to_load(2, timeout=5):
         pass

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -240,6 +241,22 @@ def test_its_children_end_with_it(start_runner, load, number):
     assert os.path.exists(process.socket_path) is (number == signal.SIGKILL)
     for host in hosts:
         host.close()
+
+
+def test_a_runner_that_dies_is_not_taken_for_a_model_that_does(start_runner, load):
+    process = start_runner()
+    private = Runner(process.socket_path).fresh_host(kind="estimator")
+    shared = Runner(process.socket_path).host("a", kind="graph")
+    for host in (private, shared):
+        load(host, "import time\ndef predict(*_): time.sleep(60)")
+    threading.Timer(0.3, process.kill).start()
+    rows = Rows([np.ones((1, 1))], 1)
+    with pytest.raises(RunnerUnavailable):
+        private.predict("model", rows, ["predict"], deadline=10)
+    with pytest.raises(ChildDied) as gone:
+        shared.predict("model", rows, ["predict"], deadline=10)
+
+    assert gone.value.code == "host_gone"
 
 
 def test_it_ends_with_its_parent_when_told_to(tmp_path):

@@ -40,7 +40,9 @@ FIELDS = ("float_data", "double_data", "int32_data", "int64_data", "uint64_data"
 def check_tensor(tensor: onnx.TensorProto) -> None:
     """Raises Refused unless the tensor is whole, inside the file and of sane size."""
     if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
-        raise refuse("a constant is kept outside the file")
+        raise refuse(
+            "a constant is kept outside the file; PyTorch writes one file with external_data=False"
+        )
     if tensor.HasField("segment"):
         raise refuse("a constant is cut into segments")
     if tensor.data_type not in ELEMENTS:

@@ -21,6 +21,7 @@ import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 
+from registry.exports import ADVICE
 from registry.runner import boosters, scan
 from registry.runner.refusals import Refused
 
@@ -34,6 +35,13 @@ FOREIGN = {
     b"PAR1": "a Parquet file",
     b"\x93NUM": "a NumPy array file",
     b"SQLi": "a SQLite database",
+}
+FRAMEWORKS = {
+    "torch": "pytorch",
+    "skorch": "pytorch",
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "scikeras": "keras",
 }
 ARRAY_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 LEGACY_WRAPPERS = ("NDArrayWrapper", "ZNDArrayWrapper")
@@ -292,7 +300,7 @@ def _what_is_missing(module: str, name: str) -> str:
             f"The model uses your own {name}, defined in the script or notebook that saved it. "
             "Use scikit-learn's own estimators, or save it with cloudpickle, which keeps the code."
         )
-    return (
-        f"The model needs {name} from the module {module}, which is not available here. Only "
-        "scikit-learn, XGBoost, LightGBM, CatBoost, NumPy, SciPy and pandas are."
-    )
+    needs = f"The model needs {name} from the module {module}, which is not available here."
+    if top in FRAMEWORKS:
+        return f"{needs} {ADVICE[FRAMEWORKS[top]]}"
+    return f"{needs} Only scikit-learn, XGBoost, LightGBM, CatBoost, NumPy, SciPy and pandas are."

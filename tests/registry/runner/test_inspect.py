@@ -171,6 +171,7 @@ def refusal(content: bytes) -> Refused:
         (b"\x00\x01\x02\x03", "unreadable", "of an unknown kind"),
         (artifacts.dump({"model": 1}), "not_an_estimator", "The file holds a dict"),
         (artifacts.needing("imblearn.ensemble", "Balanced"), "needs_module", "Balanced"),
+        (artifacts.needing("torch.nn.modules", "Linear"), "needs_module", "torch.onnx.export"),
         (artifacts.needing("__main__", "MyScaler"), "needs_module", "your own MyScaler"),
         (artifacts.needing("sklearn.nowhere", "Old"), "needs_module", "scikit-learn"),
         (artifacts.dump(linear_model.LogisticRegression), "not_an_estimator", "the class"),

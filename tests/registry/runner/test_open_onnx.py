@@ -1,6 +1,8 @@
 """registry.runner.open_onnx: uploads of several exporters, and of no good will"""
 
 import io
+import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -19,6 +21,8 @@ from registry.runner.refusals import Refused
 from registry.runner.sessions import open_session
 from tests import artifacts, onnx_files
 from tests.registry.runner.reading import load, matrix
+
+FILES = Path(__file__).parents[2] / "files"
 
 
 def looked_at(content: bytes) -> tuple[dict, bytes]:
@@ -158,6 +162,42 @@ def test_one_output_of_scores_is_a_matrix():
 
     assert report["signature"]["outputs"]["predict"] == {"dtype": "float", "count": 3}
     assert own["predict"].shape == (75, 3)
+    assert alike(own, served)
+
+
+def exported(name: str) -> bytes:
+    return (FILES / name).read_bytes()
+
+
+def told_rows() -> tuple[np.ndarray, dict]:
+    told = json.loads(exported("answers.json"))
+    return artifacts.data("iris")[0][told["rows_of_iris"]], told
+
+
+def test_a_pytorch_classifier_answers_as_in_pytorch():
+    content = exported("pytorch_classifier.onnx")
+    rows, told = told_rows()
+    report, _ = looked_at(content)
+
+    own, served = answers(content, report, matrix(rows))
+
+    assert report["signature"]["outputs"]["predict_proba"] == {"classes": [[0, 1, 2]]}
+    assert own["predict"].tolist() == told["label"]
+    assert np.allclose(own["predict_proba"], told["probabilities"], atol=1e-5)
+    assert alike(own, served)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("pytorch_scores.onnx", "scores"), ("keras_softmax.onnx", "keras")]
+)
+def test_scores_answer_as_in_pytorch_and_keras(name, key):
+    content = exported(name)
+    rows, told = told_rows()
+    report, _ = looked_at(content)
+
+    own, served = answers(content, report, matrix(rows))
+
+    assert np.allclose(own["predict"], told[key], rtol=1e-5)
     assert alike(own, served)
 
 

@@ -4,9 +4,11 @@ The one way to catch a model that loads without a word and answers differently, 
 scikit-learn 1.2 and 1.3 do under a newer release.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import isclose
+from math import isclose, isfinite
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from registry.plain_text import clean
 RELATIVE = 1e-6
 ABSOLUTE = 1e-9  # beside zero
 SHOWN = 5
+# Longer ones are no labels, and no numbers that a computer would count with.
+INTEGER = re.compile(r"\s*[-+]?\d{1,18}\s*", re.ASCII)
 TRUTHS = {"true": 1, "false": 0}
 
 
@@ -45,9 +49,11 @@ class Comparison:
 def compare(expected: Sequence[Sequence[Any]], answers: Sequence[Sequence[Any]]) -> Comparison:
     """Compare the expected columns, one an output, with what `by_row` makes of answers.
 
-    Labels must be equal, numbers to RELATIVE. A row without any expected answer is not compared,
-    and none that the model was not asked about.
+    Labels must be equal, numbers to RELATIVE of the value or of the column's median: where a
+    small value is the difference of large ones, two machines agree no better. A row without any
+    expected answer is not compared, and none that the model was not asked about.
     """
+    tolerances = [_tolerance(column) for column in expected]
     rows = differing = 0
     shown: list[dict[str, Any]] = []
     pairs = zip(zip(*expected, strict=True), answers, strict=False)
@@ -55,7 +61,7 @@ def compare(expected: Sequence[Sequence[Any]], answers: Sequence[Sequence[Any]])
         if all(one is None for one in wanted):
             continue
         rows += 1
-        if not all(map(_same, wanted, got)):
+        if not all(map(_same, wanted, got, tolerances)):
             differing += 1
             if len(shown) < SHOWN:
                 shown.append({"row": number, "expected": _shown(wanted), "got": _shown(got)})
@@ -68,7 +74,13 @@ def by_row(answers: Any) -> list[list[Any]]:
     return [row if isinstance(row, list) else [row] for row in plain]
 
 
-def _same(expected: Any, got: Any) -> bool:
+def _tolerance(column: Sequence[Any]) -> float:
+    numbers = [_number(value) for value in column if value is not None]
+    sizes = [abs(number) for number in numbers if number is not None and isfinite(number)]
+    return max(ABSOLUTE, RELATIVE * median(sizes)) if sizes else ABSOLUTE
+
+
+def _same(expected: Any, got: Any, tolerance: float) -> bool:
     if isinstance(got, float) and got != got:
         got = None
     if expected is None or got is None:
@@ -79,7 +91,7 @@ def _same(expected: Any, got: Any) -> bool:
     if number is None:
         return False
     if isinstance(got, float):
-        return isclose(number, got, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+        return isclose(number, got, rel_tol=RELATIVE, abs_tol=tolerance)
     return number == got
 
 
@@ -92,7 +104,7 @@ def _number(value: Any) -> float | None:
         return value
     try:
         # An integer exactly: a label may be larger than a float can tell apart.
-        return int(value) if value.strip().lstrip("-+").isdecimal() else float(value)
+        return int(value) if INTEGER.fullmatch(value) else float(value)
     except ValueError:
         return TRUTHS.get(value.strip().lower())
 

@@ -73,3 +73,20 @@ def test_the_first_five_are_told():
 
 def test_rows_that_were_not_asked_about_are_not_compared():
     assert compare([["a", "b", "c"]], by_row(["a", "b"])).rows == 2
+
+
+def test_a_small_number_among_large_ones_is_compared_by_their_size():
+    large = [200.0, -300.0, 150.0]
+
+    near = compare([[*large, 0.5]], by_row(np.array([*large, 0.5001])))
+    far = compare([[*large, 0.5]], by_row(np.array([*large, 0.501])))
+    alone = compare([[0.5, 1e9, 0.5]], by_row(np.array([0.5001, 1e9, 0.5])))
+
+    assert (near.differing, far.differing, alone.differing) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("huge", ["inf", "9" * 400, "9" * 5000])
+def test_infinity_in_a_column_excuses_nothing(huge):
+    found = compare([[huge, huge, "2"]], by_row(np.array([np.inf, np.inf, 2.1])))
+
+    assert found.differing == 1

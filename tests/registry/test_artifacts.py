@@ -5,9 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.test import override_settings
 from django.utils.timezone import now
 
@@ -118,3 +119,33 @@ def test_an_admission_waits_for_the_storage_and_says_at_which_step(alice, organi
     assert version.steps[1]["note"].startswith("The storage for models does not work")
     assert version.attempts == 0
     path.rmdir()
+
+
+class RefusingBucket(FileSystemStorage):
+    """A remote storage whose credentials have expired."""
+
+    def path(self, name):
+        raise NotImplementedError
+
+    def _refuse(self, *arguments, **options):
+        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "no"}}, "HeadObject")
+
+    exists = _open = _save = _refuse
+
+
+@pytest.fixture
+def refusing_bucket():
+    default = {"BACKEND": f"{__name__}.RefusingBucket"}
+    with override_settings(STORAGES={**settings.STORAGES, "default": default}):
+        yield
+
+
+def test_a_bucket_that_refuses_is_told(refusing_bucket, own_stores):
+    with pytest.raises(StorageUnavailable):
+        artifacts.save(ContentFile(b"x"))
+    with pytest.raises(StorageUnavailable):
+        artifacts.open_artifact("1" * 64)
+    with pytest.raises(StorageUnavailable):
+        artifacts.is_stored("1" * 64)
+
+    assert list(Path(settings.ARTIFACT_CACHE_DIR).glob("1*")) == []

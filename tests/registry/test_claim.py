@@ -50,6 +50,16 @@ def test_a_sign_of_life_keeps_it(alice, organization):
     assert request_waiting(at=now() + ModelVersion.LEASE * 2) == 1
 
 
+def test_a_claim_of_the_release_before_ends_too(alice, organization):
+    """It gave no sign of life, only when it began."""
+    version = make_version(organization, alice)
+    begun = ModelVersion.objects.filter(pk=version.pk)
+    begun.update(status="inspecting", inspecting_since=now(), seen_at=None)
+
+    assert request_waiting(at=now()) == 0
+    assert request_waiting(at=now() + ModelVersion.LEASE * 2) == 1
+
+
 @pytest.mark.parametrize("act", ["write_steps", "reject", "wait", "recognize"])
 def test_a_worker_that_comes_back_changes_nothing(alice, organization, act):
     version = make_version(organization, alice)

@@ -15,6 +15,7 @@ from sklearn import (
     svm,
 )
 
+from registry.runner import old_versions
 from registry.runner.graph_builder import Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled
 
@@ -206,6 +207,17 @@ def constant_value(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
     return Answer(value=graph.add("MatMul", graph.ones(inputs), graph.constant(values)))
 
 
+def old_logistic(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
+    """One class against the rest, or two classes as if they were many."""
+    scores, count = linear(graph, model, inputs), len(model.classes_)
+    index = _index(graph, scores, count)
+    if count == 2:
+        both = graph.concat([graph.add("Neg", scores), scores])
+        return Answer(index, graph.add("Softmax", both, axis=1), scores=scores)
+    proba = graph.add("Sigmoid", scores)
+    return Answer(index, graph.add("Div", proba, graph.total(proba)), scores=scores)
+
+
 LINEAR_REGRESSORS = """
     LinearRegression Ridge RidgeCV Lasso LassoCV LassoLars LassoLarsIC ElasticNet ElasticNetCV
     Lars OrthogonalMatchingPursuit BayesianRidge ARDRegression HuberRegressor TheilSenRegressor
@@ -215,6 +227,8 @@ LINEAR_REGRESSORS = """
 MODELS: dict[type, Callable[[GraphBuilder, Any, Features], Answer]] = {
     linear_model.LogisticRegression: logistic,
     linear_model.LogisticRegressionCV: logistic,
+    old_versions.LogisticRegression: old_logistic,
+    old_versions.LogisticRegressionCV: old_logistic,
     discriminant_analysis.LinearDiscriminantAnalysis: logistic,
     linear_model.SGDClassifier: stochastic,
     linear_model.Perceptron: linear_classifier,

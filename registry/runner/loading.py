@@ -22,7 +22,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 
 from registry.exports import ADVICE
-from registry.runner import boosters, scan
+from registry.runner import boosters, old_versions, scan
 from registry.runner.refusals import Refused
 
 SAVE_HINT = "Save the fitted model with joblib.dump(model, path)."
@@ -90,6 +90,8 @@ def opened_by(load: Callable[[], Any], imports: list[str]) -> Opened:
         with scan.watching():
             opened.estimator = load()
     _note_release(opened, caught)
+    if opened.trained_with != sklearn.__version__:
+        old_versions.mend(nested(opened.estimator), old_versions.numbers_of(opened.trained_with))
     opened.estimator = boosters.as_estimator(opened.estimator)
     single_threaded(opened.estimator)
     return opened
@@ -270,6 +272,9 @@ class _Importing:
             )
         if full not in self.imports:
             self.imports.append(full)
+        moved = old_versions.replacement(module, name)
+        if moved is not None:
+            return moved
         try:
             return super().find_class(module, name)
         except (ImportError, AttributeError, OSError):

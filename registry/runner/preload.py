@@ -24,7 +24,8 @@ PACKAGES = (
 )
 MODULES = """
     numpy numpy.random numpy.random._pickle numpy.core.multiarray numpy.core.numeric
-    numpy._core.multiarray numpy.ma numpy.polynomial numpy.strings numpy.rec
+    numpy._core.multiarray numpy.core._multiarray_umath numpy.ma numpy.polynomial
+    numpy.strings numpy.rec
     scipy.sparse scipy.sparse.linalg scipy.sparse.csgraph scipy.stats scipy.special
     scipy.interpolate scipy.optimize scipy.linalg scipy.spatial scipy.spatial.transform
     scipy.cluster.hierarchy scipy.signal scipy.ndimage scipy.integrate scipy.fft scipy.io

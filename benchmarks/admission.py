@@ -5,10 +5,6 @@ same run: the same code without a sandbox, one client instead of many, one host 
 """
 
 import os
-
-# The runner's children compute on one thread; the baseline in this process must too.
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-
 import statistics
 import sys
 from dataclasses import dataclass
@@ -17,6 +13,11 @@ from time import perf_counter, sleep
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from registry.runner.environment import CLEAN
+
+# The baseline in this process computes as the runner's children do: on one thread.
+os.environ.update(CLEAN)
 
 import joblib
 from sklearn.datasets import make_classification

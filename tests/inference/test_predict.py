@@ -357,6 +357,7 @@ def test_without_redis_it_answers(alice, iris, predict, monkeypatch):
 
 def test_without_the_runner_it_is_unavailable(alice, iris, predict, settings):
     settings.RUNNER_SOCKET = "/nonexistent/runner.sock"
+    settings.PREDICT_DEADLINE_SECONDS = 0.2  # how long it is waited for
     response = predict(alice, "iris", {"input": SETOSA})
 
     problem(response, 503, "runner_unavailable")
@@ -366,6 +367,7 @@ def test_without_the_runner_it_is_unavailable(alice, iris, predict, settings):
 def test_without_the_runner_known_rows_are_answered(alice, iris, predict, settings):
     predict(alice, "iris", {"input": SETOSA})
     settings.RUNNER_SOCKET = "/nonexistent/runner.sock"
+    settings.PREDICT_DEADLINE_SECONDS = 0.2  # how long it is waited for
 
     assert predict(alice, "iris", {"input": SETOSA}).json()["prediction"] == "setosa"
 

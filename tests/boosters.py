@@ -34,28 +34,39 @@ CAT = {"iterations": 15, "depth": 4, "thread_count": 1, "verbose": 0, "allow_wri
 @cache
 def data(name: str) -> tuple[Any, np.ndarray]:
     """Rows and target; "…_holes" has missing values, "named" a data frame's column names."""
+    if name in MADE:
+        return MADE[name]()
     if name.endswith("_holes"):
         rows, target = data(name.removesuffix("_holes"))
         rows = np.array(rows)
         rows[np.random.default_rng(0).random(rows.shape) < 0.2] = np.nan
         return rows, target
-    if name == "named":
-        return datasets.load_iris(return_X_y=True, as_frame=True)
-    if name == "words":
-        rows, target = data("iris")
-        return rows, np.array(["setosa", "versicolor", "virginica"])[target]
-    if name in ("counts", "positive"):
-        rows, target = data("diabetes")
-        return rows, np.round(target / 50) if name == "counts" else target
-    if name == "two_targets":
-        rows, target = data("diabetes")
-        return rows, np.column_stack([target, np.sqrt(target)])
-    if name == "two_labels":
-        rows, target = data("iris")
-        return rows, np.column_stack([target == 0, target == 2]).astype(int)
-    if name == "towns":
-        return towns()
     return getattr(datasets, f"load_{name}")(return_X_y=True)
+
+
+def words() -> tuple[np.ndarray, np.ndarray]:
+    rows, target = data("iris")
+    return rows, np.array(["setosa", "versicolor", "virginica"])[target]
+
+
+def counts() -> tuple[np.ndarray, np.ndarray]:
+    rows, target = data("diabetes")
+    return rows, np.round(target / 50)
+
+
+def two_targets() -> tuple[np.ndarray, np.ndarray]:
+    rows, target = data("diabetes")
+    return rows, np.column_stack([target, np.sqrt(target)])
+
+
+def two_labels() -> tuple[np.ndarray, np.ndarray]:
+    rows, target = data("iris")
+    return rows, np.column_stack([target == 0, target == 2]).astype(int)
+
+
+def one_label() -> tuple[np.ndarray, np.ndarray]:
+    rows, target = two_labels()
+    return rows, target[:, 0]
 
 
 def towns() -> tuple[pd.DataFrame, np.ndarray]:
@@ -69,6 +80,42 @@ def towns() -> tuple[pd.DataFrame, np.ndarray]:
         }
     )
     return table, ((table["age"] > 40) ^ (table["town"] == "Rome")).to_numpy().astype(int)
+
+
+def towns_with_holes(*, as_codes: bool = False) -> tuple[Any, np.ndarray]:
+    """More towns, some of them missing, and a category of numbers; or all as plain numbers."""
+    random = np.random.default_rng(5)
+    table, target = towns()
+    names = [f"town {index}" for index in range(40)]
+    table["town"] = pd.Categorical(random.choice(names, 300), categories=names)
+    table["floor"] = pd.Categorical(random.choice([-1, 0, 1, 2, 10], 300))
+    target = target ^ (table["town"].cat.codes % 3 == 0) ^ (table["floor"] == 10)
+    table.loc[::7, ["town", "age"]] = np.nan
+    table.loc[::9, "floor"] = np.nan
+    if not as_codes:
+        return table, target.to_numpy().astype(int)
+    codes = [table["town"].cat.codes, table["floor"].cat.codes]
+    rows = np.column_stack([table["age"], table["income"], *codes]).astype(float)
+    rows[:, 2:][rows[:, 2:] < 0] = np.nan
+    return rows, target.to_numpy().astype(int)
+
+
+def coded_towns() -> tuple[np.ndarray, np.ndarray]:
+    return towns_with_holes(as_codes=True)
+
+
+# Data sets that scikit-learn has not.
+MADE: dict[str, Callable[[], tuple[Any, np.ndarray]]] = {
+    "named": lambda: datasets.load_iris(return_X_y=True, as_frame=True),
+    "words": words,
+    "counts": counts,
+    "two_targets": two_targets,
+    "two_labels": two_labels,
+    "one_label": one_label,
+    "towns": towns,
+    "towns_holes": towns_with_holes,
+    "coded_holes": coded_towns,
+}
 
 
 def groups(target: np.ndarray) -> list[int]:
@@ -92,11 +139,11 @@ XGBOOST: dict[str, tuple[str, Callable[[], Any]]] = {
     "regressor": ("diabetes", lambda: xgb.XGBRegressor(**XGB)),
     "regressor_holes": ("diabetes_holes", lambda: xgb.XGBRegressor(**XGB)),
     "poisson": ("counts", lambda: xgb.XGBRegressor(objective="count:poisson", **XGB)),
-    "gamma": ("positive", lambda: xgb.XGBRegressor(objective="reg:gamma", **XGB)),
-    "tweedie": ("positive", lambda: xgb.XGBRegressor(objective="reg:tweedie", **XGB)),
+    "gamma": ("diabetes", lambda: xgb.XGBRegressor(objective="reg:gamma", **XGB)),
+    "tweedie": ("diabetes", lambda: xgb.XGBRegressor(objective="reg:tweedie", **XGB)),
     "absolute": ("diabetes", lambda: xgb.XGBRegressor(objective="reg:absoluteerror", **XGB)),
     "logistic_target": (
-        "two_labels_first",
+        "one_label",
         lambda: xgb.XGBRegressor(objective="reg:logistic", **XGB),
     ),
     "dart": ("breast_cancer", lambda: xgb.XGBClassifier(booster="dart", rate_drop=0.3, **XGB)),
@@ -119,6 +166,16 @@ XGBOOST: dict[str, tuple[str, Callable[[], Any]]] = {
         ),
     ),
     "towns": ("towns", lambda: xgb.XGBClassifier(enable_categorical=True, **XGB)),
+    "towns_holes": (
+        "towns_holes",
+        lambda: xgb.XGBClassifier(enable_categorical=True, max_cat_to_onehot=2, **XGB),
+    ),
+    "coded": (
+        "coded_holes",
+        lambda: xgb.XGBClassifier(
+            enable_categorical=True, feature_types=["q", "q", "c", "c"], **XGB
+        ),
+    ),
 }
 LIGHTGBM: dict[str, tuple[str, Callable[[], Any]]] = {
     "binary": ("breast_cancer", lambda: lgb.LGBMClassifier(**LGB)),
@@ -133,13 +190,13 @@ LIGHTGBM: dict[str, tuple[str, Callable[[], Any]]] = {
     "zero_missing": ("digits", lambda: lgb.LGBMClassifier(zero_as_missing=True, **LGB)),
     "never_missing": ("diabetes", lambda: lgb.LGBMRegressor(use_missing=False, **LGB)),
     "poisson": ("counts", lambda: lgb.LGBMRegressor(objective="poisson", **LGB)),
-    "gamma": ("positive", lambda: lgb.LGBMRegressor(objective="gamma", **LGB)),
-    "tweedie": ("positive", lambda: lgb.LGBMRegressor(objective="tweedie", **LGB)),
+    "gamma": ("diabetes", lambda: lgb.LGBMRegressor(objective="gamma", **LGB)),
+    "tweedie": ("diabetes", lambda: lgb.LGBMRegressor(objective="tweedie", **LGB)),
     "quantile": ("diabetes", lambda: lgb.LGBMRegressor(objective="quantile", **LGB)),
-    "root": ("positive", lambda: lgb.LGBMRegressor(reg_sqrt=True, **LGB)),
-    "entropy": ("two_labels_first", lambda: lgb.LGBMRegressor(objective="cross_entropy", **LGB)),
+    "root": ("diabetes", lambda: lgb.LGBMRegressor(reg_sqrt=True, **LGB)),
+    "entropy": ("one_label", lambda: lgb.LGBMRegressor(objective="cross_entropy", **LGB)),
     "entropy_lambda": (
-        "two_labels_first",
+        "one_label",
         lambda: lgb.LGBMRegressor(objective="cross_entropy_lambda", **LGB),
     ),
     "dart": ("breast_cancer", lambda: lgb.LGBMClassifier(boosting_type="dart", **LGB)),
@@ -152,6 +209,11 @@ LIGHTGBM: dict[str, tuple[str, Callable[[], Any]]] = {
     "linear_trees": ("diabetes", lambda: lgb.LGBMRegressor(linear_tree=True, **LGB)),
     "ranker": ("diabetes", lambda: lgb.LGBMRanker(**LGB)),
     "towns": ("towns", lambda: lgb.LGBMClassifier(**LGB)),
+    "towns_holes": ("towns_holes", lambda: lgb.LGBMClassifier(min_child_samples=5, **LGB)),
+    "coded": (
+        "coded_holes",
+        lambda: lgb.LGBMClassifier(min_child_samples=5, **LGB),
+    ),
 }
 CATBOOST: dict[str, tuple[str, Callable[[], Any]]] = {
     "binary": ("breast_cancer", lambda: CatBoostClassifier(**CAT)),
@@ -166,12 +228,12 @@ CATBOOST: dict[str, tuple[str, Callable[[], Any]]] = {
     "regressor_holes": ("diabetes_holes", lambda: CatBoostRegressor(**CAT)),
     "poisson": ("counts", lambda: CatBoostRegressor(loss_function="Poisson", **CAT)),
     "tweedie": (
-        "positive",
+        "diabetes",
         lambda: CatBoostRegressor(loss_function="Tweedie:variance_power=1.5", **CAT),
     ),
     "quantile": ("diabetes", lambda: CatBoostRegressor(loss_function="Quantile:alpha=0.9", **CAT)),
     "entropy": (
-        "two_labels_first",
+        "one_label",
         lambda: CatBoostClassifier(loss_function="CrossEntropy", **CAT),
     ),
     "two_targets": ("two_targets", lambda: CatBoostRegressor(loss_function="MultiRMSE", **CAT)),
@@ -192,8 +254,10 @@ LIBRARIES = {"xgboost": XGBOOST, "lightgbm": LIGHTGBM, "catboost": CATBOOST}
 def fitted(library: str, name: str) -> Any:
     """A model of LIBRARIES, fitted on every second row of its data."""
     source, make = LIBRARIES[library][name]
-    rows, target = _data(source)
+    rows, target = data(source)
     rows, target = rows[::2], target[::2]
+    if (library, name) == ("lightgbm", "coded"):
+        return make().fit(rows, target, categorical_feature=[2, 3])
     if name == "ranker":
         return ranked(make(), rows, target)
     return make().fit(rows, target)
@@ -201,14 +265,7 @@ def fitted(library: str, name: str) -> Any:
 
 def held_out(library: str, name: str) -> Any:
     """The rows `fitted` has not seen."""
-    return _data(LIBRARIES[library][name][0])[0][1::2]
-
-
-def _data(source: str) -> tuple[Any, np.ndarray]:
-    if source.endswith("_first"):
-        rows, target = data(source.removesuffix("_first"))
-        return rows, target[:, 0]
-    return data(source)
+    return data(LIBRARIES[library][name][0])[0][1::2]
 
 
 def native(model: Any, form: str = "ubj") -> bytes:

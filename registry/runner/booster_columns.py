@@ -35,6 +35,14 @@ def categories(model: Any) -> dict[int, list[Any]]:
     return _lightgbm_categories(model.booster_)
 
 
+def refuses_others(model: Any) -> bool:
+    """Whether a category that was not in training is an error; else it is a missing value.
+
+    Some such strings XGBoost takes for one it knows (measured in 3.2: the empty one).
+    """
+    return isinstance(model, xgboost.XGBModel)
+
+
 def words(model: Any) -> list[int]:
     """The columns that CatBoost takes as strings: categories, which it hashes, and texts."""
     if not isinstance(model, catboost.CatBoost):

@@ -289,7 +289,7 @@ def _follow_booster(model: Any, origins: Origins) -> None:
         _note_splits(origins, features, thresholds, np.ones(len(features), dtype=bool))
     for at, known in booster_columns.categories(model).items():
         if isinstance(origins[at], Column):
-            origins[at].categorical(known)
+            origins[at].categorical(known, is_closed=booster_columns.refuses_others(model))
     for at in booster_columns.words(model):
         if isinstance(origins[at], Column):
             origins[at].dtype = "string"

@@ -32,6 +32,9 @@ MODELS: dict[type, Callable[[GraphBuilder, Any, Features], Answer]] = {
     catboost.CatBoostRanker: compile_catboost,
 }
 
+# Data frames' categories come to them as strings.
+TAKE_STRINGS = tuple(kind for kind in MODELS if not issubclass(kind, catboost.CatBoost))
+
 
 def as_given(graph: GraphBuilder, steps: list[Any], model: Any, inputs: Features) -> Features:
     """What `model` makes of these features, coming from these steps.

@@ -5,14 +5,18 @@ from typing import Any
 import numpy as np
 
 from registry.runner import compile_trees as trees
+from registry.runner.booster_columns import categories
+from registry.runner.compile_categories import CategorySets
 from registry.runner.compile_models import Answer, above, two_sided
 from registry.runner.graph_builder import Features, GraphBuilder
 from registry.runner.lightgbm_files import (
+    CATEGORICAL,
     DEFAULT_LEFT,
     NAN_MISSING,
     NO_MISSING,
     ZERO_MISSING,
     Ensemble,
+    category_splits,
     ensemble_of,
     numbers,
 )
@@ -33,8 +37,9 @@ def compile_lightgbm(graph: GraphBuilder, model: Any, inputs: Features) -> Answe
     ensemble = ensemble_of(model.booster_)
     if callable(getattr(model, "objective", None)):
         raise NotCompiled("LightGBM with an objective of its author's")
-    grown = [_tree(one, at % ensemble.targets) for at, one in enumerate(ensemble.trees)]
-    inputs = _known(graph, ensemble, inputs)
+    sets = CategorySets(len(inputs), categories(model), above=-1.0)
+    grown = [_tree(one, sets, at % ensemble.targets) for at, one in enumerate(ensemble.trees)]
+    inputs = sets.widened(graph, _known(graph, ensemble, inputs), missing=0.0)
     if not hasattr(model, "classes_"):
         scores = _averaged(graph, ensemble, trees.sums(graph, inputs, grown, _zeros(ensemble)))
         return Answer(value=_transformed(graph, ensemble, scores))
@@ -86,6 +91,8 @@ def _known(graph: GraphBuilder, ensemble: Ensemble, inputs: Features) -> Feature
         return inputs
     if zeros & _features_of_missing(ensemble, NAN_MISSING, NO_MISSING):
         raise NotCompiled("LightGBM columns that are missing in two ways")
+    if any(one.is_string for one in inputs):
+        raise NotCompiled("LightGBM with strings, and zero for what is missing")
     limits = np.full(len(inputs), -1.0)
     limits[list(zeros)] = ZERO
     value = graph.matrix(inputs)
@@ -98,13 +105,13 @@ def _features_of_missing(ensemble: Ensemble, *wanted: int) -> set[int]:
     found: set[int] = set()
     for one in ensemble.trees:
         if "split_feature" in one:
-            kinds = numbers(one, "decision_type") >> 2 & 3
-            is_wanted = np.isin(kinds, wanted)
+            kinds = numbers(one, "decision_type")
+            is_wanted = np.isin(kinds >> 2 & 3, wanted) & (kinds & CATEGORICAL == 0)
             found.update(numbers(one, "split_feature")[is_wanted].tolist())
     return found
 
 
-def _tree(tree: dict[str, str], target: int) -> trees.Tree:
+def _tree(tree: dict[str, str], sets: CategorySets, target: int) -> trees.Tree:
     if tree.get("is_linear", "0") != "0":
         raise NotCompiled("LightGBM trees with linear leaves")
     values = numbers(tree, "leaf_value", np.float64)
@@ -112,9 +119,13 @@ def _tree(tree: dict[str, str], target: int) -> trees.Tree:
         made = trees.constant_tree(values)
         made.first_target = target
         return made
-    if tree["num_cat"] != "0":
-        raise NotCompiled("LightGBM trees that split on categories")
-    return _grown(tree, values, target)
+    made = _grown(tree, values, target)
+    for at, members in category_splits(tree):
+        made.features[at] = sets.column(int(made.features[at]), members)
+        made.thresholds[at] = 0.5
+        # Who is in the set goes left, and whoever is missing is not in it.
+        made.left[at], made.right[at] = made.right[at], made.left[at]
+    return made
 
 
 def _grown(tree: dict[str, str], values: np.ndarray, target: int) -> trees.Tree:

@@ -5,6 +5,7 @@ tree after the other and from the base score on. So does the graph: any other or
 width would differ in the sixth digit, and in the first where a sum is nearly zero.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import xgboost
 from onnx import TensorProto
 
 from registry.runner import compile_trees as trees
+from registry.runner.booster_columns import categories
+from registry.runner.compile_categories import CategorySets
 from registry.runner.compile_models import Answer, above
 from registry.runner.graph_builder import Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled
@@ -20,6 +23,8 @@ from registry.runner.xgboost_files import learner_of, tree_model
 
 LOGISTIC = ("binary:logistic", "reg:logistic")
 LOGITS = (*LOGISTIC, "binary:logitraw")
+# The greatest number that is none: it has no categories below zero, not even by rounding.
+BELOW_ZERO = float(np.nextafter(0.0, -1.0))
 MANY = ("multi:softprob", "multi:softmax")
 EXPONENTS = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft")
 _PLAIN = """
@@ -33,8 +38,10 @@ def compile_xgboost(graph: GraphBuilder, model: Any, inputs: Features) -> Answer
     """One of the library's own estimators."""
     learner = learner_of(model.get_booster())
     objective = learner["objective"]["name"]
-    known = _known(graph, inputs, float(model.missing))
-    margins = _margins(graph, learner, known, rounds=model._get_iteration_range(None)[1])
+    sets = CategorySets(len(inputs), categories(model), above=BELOW_ZERO)
+    grown = _grown(learner, sets, rounds=model._get_iteration_range(None)[1])
+    inputs = sets.widened(graph, _known(graph, inputs, float(model.missing)), missing=np.nan)
+    margins = _margins(graph, learner, inputs, grown)
     if not isinstance(model, xgboost.XGBClassifier):
         return Answer(value=graph.double(_transformed(graph, objective, margins)))
     if objective in MANY:
@@ -49,19 +56,22 @@ def _known(graph: GraphBuilder, inputs: Features, missing: float) -> Features:
     """The inputs with NaN where the model was told that a number means "missing"."""
     if np.isnan(missing):
         return inputs
+    if any(one.is_string for one in inputs):
+        raise NotCompiled("XGBoost with strings, and a number for what is missing")
     value = graph.matrix(inputs)
     is_missing = graph.add("Equal", value, graph.constant(missing))
     value = graph.add("Where", is_missing, graph.constant(np.nan), value)
     return graph.features(value, len(inputs))
 
 
-def _margins(graph: GraphBuilder, learner: dict[str, Any], inputs: Features, rounds: int) -> str:
+def _margins(
+    graph: GraphBuilder, learner: dict[str, Any], inputs: Features, grown: list[trees.Tree]
+) -> str:
     """The sums before the objective's transform, float32, a column a class or target."""
     if learner["gradient_booster"]["name"] == "gblinear":
         return _linear(graph, learner, inputs)
     base = _base_scores(learner)
-    grown = [trees.constant_tree(base), *_grown(learner, rounds)]
-    return trees.float_sums(graph, inputs, grown, len(base))
+    return trees.float_sums(graph, inputs, [trees.constant_tree(base), *grown], len(base))
 
 
 def _base_scores(learner: dict[str, Any]) -> np.ndarray:
@@ -79,33 +89,39 @@ def _base_scores(learner: dict[str, Any]) -> np.ndarray:
     return base.astype(np.float32)
 
 
-def _grown(learner: dict[str, Any], rounds: int) -> list[trees.Tree]:
+def _grown(learner: dict[str, Any], sets: CategorySets, rounds: int) -> list[trees.Tree]:
     """The first `rounds` of trees; 0 is all of them."""
     model = tree_model(learner)
+    if "trees" not in model:
+        return []
     end = model["iteration_indptr"][rounds] if rounds else len(model["trees"])
     # A booster that dropped trees weighs each.
     weights = learner["gradient_booster"].get("weight_drop") or [1.0] * end
     return [
-        _tree(model["trees"][at], model["tree_info"][at], np.float32(weights[at]))
+        _tree(model["trees"][at], sets, model["tree_info"][at], np.float32(weights[at]))
         for at in range(end)
     ]
 
 
-def _tree(tree: dict[str, Any], target: int, weight: np.float32) -> trees.Tree:
+def _tree(tree: dict[str, Any], sets: CategorySets, target: int, weight: np.float32) -> trees.Tree:
     if tree["tree_param"]["size_leaf_vector"] not in ("0", "1"):
         raise NotCompiled("XGBoost trees with several outputs each")
     kept = _reached(tree)
     left = np.asarray(tree["left_children"])[kept]
     is_leaf = left < 0
-    if np.asarray(tree["split_type"])[kept][~is_leaf].any():
-        raise NotCompiled("XGBoost trees that split on categories")
     place = np.zeros(len(tree["left_children"]), dtype=np.int64)
     place[kept] = np.arange(len(kept))
     conditions = np.asarray(tree["split_conditions"], dtype=np.float32)[kept]
+    # Not above the next smaller float32 is below this one.
+    thresholds = np.where(is_leaf, 0, np.nextafter(conditions, np.float32(-np.inf)))
+    features = np.where(is_leaf, 0, np.asarray(tree["split_indices"])[kept])
+    for at, members in _category_splits(tree):
+        # Who is in the set goes right.
+        features[place[at]] = sets.column(int(features[place[at]]), members)
+        thresholds[place[at]] = 0.5
     return trees.Tree(
-        features=np.where(is_leaf, 0, np.asarray(tree["split_indices"])[kept]),
-        # Not above the next smaller float32 is below this one.
-        thresholds=np.where(is_leaf, 0, np.nextafter(conditions, np.float32(-np.inf))),
+        features=features,
+        thresholds=thresholds,
         left=np.where(is_leaf, 0, place[left]),
         right=np.where(is_leaf, 0, place[np.asarray(tree["right_children"])[kept]]),
         is_leaf=is_leaf,
@@ -113,6 +129,12 @@ def _tree(tree: dict[str, Any], target: int, weight: np.float32) -> trees.Tree:
         values=(conditions * weight).reshape(-1, 1),
         first_target=target,
     )
+
+
+def _category_splits(tree: dict[str, Any]) -> Iterator[tuple[int, frozenset[int]]]:
+    names = ("categories_nodes", "categories_segments", "categories_sizes")
+    for at, start, size in zip(*(tree.get(name, []) for name in names), strict=True):
+        yield at, frozenset(tree["categories"][start : start + size])
 
 
 def _reached(tree: dict[str, Any]) -> np.ndarray:

@@ -57,6 +57,7 @@ MODELS = (
     | compile_boosters.MODELS
 )
 COMPOSITES = compile_ensembles.COMPOSITES | compile_wrappers.COMPOSITES
+TAKE_STRINGS = compile_ensembles.TAKE_STRINGS + compile_boosters.TAKE_STRINGS
 
 
 @dataclass
@@ -195,7 +196,7 @@ def _compile_model(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
         return COMPOSITES[kind](graph, model, inputs, _compile_model)
     if kind not in MODELS:
         raise NotCompiled(kind.__name__)
-    if any(one.is_string for one in inputs) and kind not in compile_ensembles.TAKE_STRINGS:
+    if any(one.is_string for one in inputs) and kind not in TAKE_STRINGS:
         raise NotCompiled(f"{kind.__name__} on strings")
     compiler = MODELS[kind]
     return compiler(graph, model, inputs)

@@ -23,6 +23,7 @@ class Column:
     fallback: float = 0.0  # what to try where nothing is known
     thresholds: list[float] = field(default_factory=list)
     known: list[Any] | None = None  # the categories, where rows have to be pandas categoricals
+    is_closed: bool = False  # whether others are an error
 
     def typical(self, center: float, scale: float) -> None:
         """Remember the first plausible value and spread seen."""
@@ -30,9 +31,10 @@ class Column:
             self.center = float(center)
             self.scale = float(scale) if np.isfinite(scale) and scale > 0 else None
 
-    def categorical(self, known: list[Any]) -> None:
+    def categorical(self, known: list[Any], *, is_closed: bool) -> None:
         """It was a pandas categorical, and the model wants one again."""
         self.known = known
+        self.is_closed = is_closed
         if all(isinstance(one, str) for one in known):
             self.dtype = "string"
             self.missing = None

@@ -54,3 +54,16 @@ def _sections(text: str) -> Iterator[dict[str, str]]:
 
 def numbers(tree: dict[str, str], name: str, dtype: type = np.int64) -> np.ndarray:
     return np.array(tree[name].split(), dtype=dtype)
+
+
+def category_splits(tree: dict[str, str]) -> Iterator[tuple[int, frozenset[int]]]:
+    """(node, the categories that go left) of each split on categories; words of 32 bits each."""
+    if "cat_threshold" not in tree:
+        return
+    kinds, thresholds = numbers(tree, "decision_type"), numbers(tree, "threshold", np.float64)
+    bounds, words = numbers(tree, "cat_boundaries"), numbers(tree, "cat_threshold")
+    for at in np.flatnonzero(kinds & CATEGORICAL).tolist():
+        which = int(thresholds[at])
+        own = words[bounds[which] : bounds[which + 1]]
+        bits = (own[:, None] >> np.arange(32) & 1).ravel()
+        yield at, frozenset(np.flatnonzero(bits).tolist())

@@ -172,7 +172,7 @@ def _graph_column(values: Any, dtype: type) -> np.ndarray:
 
 def _table_column(values: Any, column: Column) -> np.ndarray | pd.Categorical:
     if column.known is not None:
-        return _categorical(values, column.known)
+        return _categorical(values, column)
     if isinstance(values, list):
         table = np.empty(len(values), dtype=object)
         table[:] = [column.missing if one is None else one for one in values]
@@ -182,12 +182,15 @@ def _table_column(values: Any, column: Column) -> np.ndarray | pd.Categorical:
     return values
 
 
-def _categorical(values: Any, known: list[Any]) -> pd.Categorical:
-    # Others stay in it: whether they are an error is for the model to say.
-    seen = dict.fromkeys(known)
-    others = dict.fromkeys(one for one in values if one == one and one not in seen)
-    others.pop(None, None)
-    return pd.Categorical(values, categories=[*known, *others])
+def _categorical(values: Any, column: Column) -> pd.Categorical:
+    known = dict.fromkeys(column.known)
+    kept = [one if one in known else None for one in values]
+    if column.is_closed:
+        gone = zip(kept, values, strict=True)
+        others = [one for left, one in gone if left is None and one is not None and one == one]
+        if others:
+            raise ValueError(f"found an unknown category, {others[0]!r}")
+    return pd.Categorical(kept, categories=column.known)
 
 
 def _numpy_type(name: str) -> type:

@@ -14,9 +14,7 @@ NOT_COMPILED = {
     ("xgboost", "linear"): None,  # it adds up in float32, in an order of its own
     ("xgboost", "vector_leaves"): "XGBoost trees with several outputs each",
     ("xgboost", "two_labels"): "an XGBoost classifier with the objective binary:logistic",
-    ("xgboost", "towns"): "XGBClassifier on strings",
     ("lightgbm", "linear_trees"): "LightGBM trees with linear leaves",
-    ("lightgbm", "towns"): "LightGBMClassifier on strings",
     ("catboost", "two_labels"): "a CatBoost classifier with the loss MultiLogloss",
     ("catboost", "towns"): "CatBoostClassifier on strings",
 }
@@ -102,6 +100,31 @@ def test_a_booster_stopped_early_has_only_its_best_trees():
     answer = load(graphs[0], report["signature"], "graph").predict(matrix(rows), ["predict"])
 
     np.testing.assert_array_equal(answer["predict"], model.predict(rows))
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_numbers_that_are_categories(library):
+    """Also those that are none: negative, broken, missing, beyond all that training saw."""
+    model = boosters.fitted(library, "coded")
+    report, graphs = inspect(boosters.native(model), fmt=library)
+    rows = np.array(boosters.held_out(library, "coded"))[:60]
+    odd = [0.0, -0.0, 0.5, -0.5, -1.0, -2.5, 3.0, 3.999, 39.0, 40.0, 1e6, np.nan]
+    rows[:, 2] = np.resize(odd, 60)
+    rows[:, 3] = np.resize(odd[::-1], 60)
+
+    answer = load(graphs[0], report["signature"], "graph").predict(matrix(rows), report["methods"])
+
+    np.testing.assert_allclose(answer["predict_proba"], model.predict_proba(rows), rtol=1e-6)
+
+
+def test_a_category_that_was_not_in_training():
+    """To LightGBM a missing value, to XGBoost an error: it would take some for others."""
+    said = {}
+    for library in ("xgboost", "lightgbm"):
+        report, _ = inspect(boosters.native(boosters.fitted(library, "towns")), fmt=library)
+        said[library] = [one["unseen"] for one in report["signature"]["inputs"]]
+
+    assert said == {"xgboost": ["ok", "error", "ok"], "lightgbm": ["ok", "ok", "ok"]}
 
 
 def test_numbers_that_lightgbm_reads_as_zero():

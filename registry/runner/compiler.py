@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+from sklearn.tree._tree import Tree
 
 from registry.runner import (
     compile_boosters,
@@ -34,6 +35,7 @@ from registry.runner.compile_columns import select
 from registry.runner.compile_models import Answer
 from registry.runner.facts import clean
 from registry.runner.graph_builder import ML_OPSET, OPSET, Features, GraphBuilder
+from registry.runner.loading import nested
 from registry.runner.not_compiled import NotCompiled
 from registry.runner.open_onnx import OnnxModel
 from registry.runner.refusals import Refused
@@ -60,6 +62,10 @@ COMPOSITES = compile_ensembles.COMPOSITES | compile_wrappers.COMPOSITES
 TAKE_STRINGS = compile_ensembles.TAKE_STRINGS + compile_boosters.TAKE_STRINGS
 
 
+# As many as fit into the bytes that the gate lets pass; making a larger graph takes minutes.
+MAX_TREE_NODES = 1_800_000
+
+
 @dataclass
 class Compiled:
     """Candidate graphs, best first, or why there is none."""
@@ -72,17 +78,31 @@ class Compiled:
 def compile_estimator(reading: Reading) -> Compiled:
     """Never raises: a model that does not compile is served as it is."""
     compiled, reasons = Compiled(), []
+    count = _tree_nodes(reading.predictor.estimator)
+    if count > MAX_TREE_NODES:
+        compiled.reason = (
+            f"Served as uploaded: its trees have {count:,} nodes, and a graph has room for "
+            f"{MAX_TREE_NODES:,}."
+        )
+        return compiled
     for precision, attempt in _attempts(reading):
         try:
             _add(compiled, precision, attempt(reading))
         except Exception as error:
             reasons.append(_reason(error))
+            if isinstance(error, MemoryError):
+                break  # the others take more
             continue
         # Our own graph needs no second opinion but the coarser one.
         break
     if not compiled.graphs:
         compiled.reason = clean(f"Served as uploaded: {reasons[0]}.")
     return compiled
+
+
+def _tree_nodes(estimator: Any) -> int:
+    trees = (getattr(part, "tree_", None) for part in nested(estimator))
+    return sum(int(tree.node_count) for tree in trees if isinstance(tree, Tree))
 
 
 def _attempts(reading: Reading) -> list[tuple[str, Callable[[Reading], bytes]]]:

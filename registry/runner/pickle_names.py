@@ -109,7 +109,11 @@ GADGETS = re.compile(
 CARRIED_CODE = re.compile(r"^cloudpickle\.(\w+\.)*(_make_function|_make_skeleton_class)$")
 
 
-def severity_of(name: Name, *, called: bool) -> str | None:
+# Their objects are made empty and filled afterwards; with arguments they may read files.
+BOOSTERS = ("xgboost.", "lightgbm.", "catboost.", "_catboost.")
+
+
+def severity_of(name: Name, *, called: bool, arguments: int | None = 0) -> str | None:
     """DANGEROUS, UNKNOWN, or None for what models are made of."""
     found = look_up(name)
     real = real_name(name, found)
@@ -119,7 +123,7 @@ def severity_of(name: Name, *, called: bool) -> str | None:
         return None
     if GADGETS.search(str(name)) or GADGETS.search(real):
         return DANGEROUS
-    if CARRIED_CODE.search(real):
+    if CARRIED_CODE.search(real) or (called and arguments != 0 and real.startswith(BOOSTERS)):
         return UNKNOWN
     if not _is_known(real) or not _is_known(str(name)):
         return UNKNOWN

@@ -101,7 +101,7 @@ def _findings(found: Walk) -> list[dict[str, Any]]:
 
 
 def _finding(name: Name, use: Use) -> dict[str, Any] | None:
-    severity = severity_of(name, called=use.called_at is not None)
+    severity = severity_of(name, called=use.called_at is not None, arguments=use.arguments)
     if use.written_at is not None:
         severity = DANGEROUS  # an honest file fills its own objects, not what it imports
     if severity is None:

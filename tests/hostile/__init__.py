@@ -23,6 +23,7 @@ REFUSED: tuple[Group, ...] = (
     names.patches,
     bombs.bombs,
     files.archives,
+    files.skops_files,
     files.boosters,
     files.others,
 )

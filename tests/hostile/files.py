@@ -1,6 +1,9 @@
 """Archives that lie, boosters that are broken, and files that are no models."""
 
 import io
+import json
+import os
+import pickle
 import struct
 import zipfile
 from functools import cache
@@ -62,6 +65,92 @@ def archives(bait: Bait) -> dict[str, bytes]:
         "only the magic of a zip": b"PK\x03\x04" + bytes(100),
         "an empty zip": b"PK\x05\x06" + bytes(18),
     }
+
+
+def skops_files(bait: Bait) -> dict[str, bytes]:
+    """A real skops file whose schema was rewritten: other types, other loaders, other sizes."""
+
+    def rewritten(old: str, new: str) -> bytes:
+        schema = json.loads(zipfile.ZipFile(io.BytesIO(_skops())).read("schema.json"))
+        text = json.dumps(schema)
+        assert old in text, old
+        return _skops_with(text.replace(old, new, 1))
+
+    logistic = '"__class__": "LogisticRegression", "__module__": "sklearn.linear_model._logistic"'
+    kind = '"__loader__": "ObjectNode"'
+    own = f"{logistic}, {kind}"
+    system = '"__class__": "mkdir", "__module__": "posix"'
+    content = f'"content": {{"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": "\\"{bait.folder}\\"", "is_json": true}}'
+    return {
+        "skops: another class": rewritten(logistic, system),
+        "skops: a class of ours": rewritten(
+            logistic, '"__class__": "Refused", "__module__": "registry.runner.refusals"'
+        ),
+        "skops: a function node": rewritten(own, f'{system}, "__loader__": "FunctionNode"'),
+        "skops: a method node": rewritten(own, f'{logistic}, "__loader__": "MethodNode"'),
+        "skops: an operator node": rewritten(
+            own,
+            '"__class__": "methodcaller", "__module__": "operator", "__loader__": "OperatorFuncNode"',
+        ),
+        "skops: a partial node": rewritten(
+            own, '"__class__": "partial", "__module__": "functools", "__loader__": "PartialNode"'
+        ),
+        "skops: a type node": rewritten(own, f'{system}, "__loader__": "TypeNode", {content}'),
+        "skops: a constructor from outside": rewritten(
+            own, '"__class__": "Popen", "__module__": "subprocess", "__loader__": "ReduceNode"'
+        ),
+        "skops: a node nobody knows": rewritten(kind, '"__loader__": "OwnNode"'),
+        "skops: a joblib node": rewritten(kind, '"__loader__": "JoblibNode"'),
+        "skops: a file from outside": rewritten('"file": "', '"file": "../../../'),
+        "skops: a file that is not there": rewritten('"file": "', '"file": "x'),
+        "skops: a protocol of the future": rewritten('"protocol": ', '"protocol": 99'),
+        "skops: dotted names": rewritten(
+            logistic, '"__class__": "os.mkdir", "__module__": "sklearn.datasets._base"'
+        ),
+        "skops: a list for a schema": _skops_with("[]"),
+        "skops: a schema of 10^6 nodes": _skops_with("[" + "{}," * 1_000_000 + "{}]"),
+        "skops: an array with objects": _skops_arrays(
+            _npy(np.array([_Mkdir(bait.folder)], dtype=object))
+        ),
+        "skops: an array of 2^60": _skops_arrays(
+            _npy(np.zeros(3)).replace(b"(3,), ", b"(%d,), " % 2**60)
+        ),
+    }
+
+
+class _Mkdir:
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (self.folder,)
+
+
+def _npy(array: np.ndarray) -> bytes:
+    made = io.BytesIO()
+    np.save(made, array, allow_pickle=True)
+    return made.getvalue()
+
+
+@cache
+def _skops() -> bytes:
+    import skops.io
+
+    return skops.io.dumps(pickle.loads(honest()))
+
+
+def _skops_with(schema: str) -> bytes:
+    archive = zipfile.ZipFile(io.BytesIO(_skops()))
+    members = {name: archive.read(name) for name in archive.namelist()}
+    return zipped(members | {"schema.json": schema.encode()})
+
+
+def _skops_arrays(array: bytes) -> bytes:
+    archive = zipfile.ZipFile(io.BytesIO(_skops()))
+    members = {
+        name: array if name.endswith(".npy") else archive.read(name) for name in archive.namelist()
+    }
+    return zipped(members)
 
 
 def _yaml_bomb() -> bytes:

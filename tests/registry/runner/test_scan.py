@@ -1,12 +1,21 @@
 import os
+import pickle
+from time import monotonic
 
+import catboost
+import cloudpickle
+import lightgbm
 import pytest
+import xgboost
+from sklearn.preprocessing import FunctionTransformer
 
 from registry.runner import scan
 from registry.runner.loading import decompressed
 from registry.runner.refusals import Refused
-from registry.runner.scan_report import pickle_report
-from tests import artifacts
+from registry.runner.scan_report import MAX_FINDINGS, pickle_report
+from tests import artifacts, hostile
+from tests.hostile import bombs, names, pickles
+from tests.hostile.bytes import PROTO, STOP, Bait, call, calling, name
 from tests.registry.runner.reading import inspect
 
 NAMES = sorted(artifacts.hostile(""))
@@ -92,3 +101,141 @@ def test_the_report_says_what_is_called_and_where():
             }
         ],
     }
+
+
+BAIT = Bait("/nowhere", "/nowhere", 1)
+CALLING = (
+    pickles.opcode_tricks,
+    pickles.compressions,
+    names.aliases,
+    names.programs,
+    names.readers,
+    names.callers,
+    names.patches,
+)
+SUSPICIOUS = hostile.corpus(CALLING, BAIT)
+# Stacks that make no sense, and a pickle that is compressed twice, which nobody would open.
+SENSELESS = {"only a mark", "zlib twice"}
+
+
+@pytest.mark.parametrize("file", sorted(set(SUSPICIOUS) - SENSELESS))
+def test_the_report_misses_none_of_the_tricks(file):
+    report = pickle_report(decompressed(SUSPICIOUS[file]))
+
+    assert report["findings"] != []
+    assert all(one["detail"].endswith(".") for one in report["findings"])
+
+
+MADE = [
+    file
+    for group in (pickles.opcode_tricks, pickles.compressions, names.aliases)
+    for file, content in group(BAIT).items()
+    if file not in SENSELESS and b"mkdir" in decompressed(content)
+]
+
+
+@pytest.mark.parametrize("file", sorted(set(MADE) - {"a persistent id", "a zip behind"}))
+def test_the_report_finds_the_same_call_in_every_spelling(file):
+    report = pickle_report(decompressed(SUSPICIOUS[file]))
+
+    assert report["findings"][0]["severity"] == "dangerous"
+    assert {one["what"] for one in report["findings"]} & WAYS
+
+
+# The call itself, or what leads to it by a text.
+_WAYS = """
+    posix.mkdir builtins.eval pkgutil.resolve_name pydoc.locate operator.methodcaller
+    copyreg.add_extension
+"""
+WAYS = set(_WAYS.split())
+
+
+BOMBS = bombs.bombs(BAIT)
+
+
+@pytest.mark.parametrize("file", sorted(BOMBS))
+def test_no_file_takes_the_scanner_long(file):
+    try:
+        stream = decompressed(BOMBS[file])
+    except (Refused, MemoryError):
+        return
+    started = monotonic()
+
+    report = pickle_report(stream)
+
+    assert len(report["findings"]) <= MAX_FINDINGS
+    assert monotonic() - started < 30  # it stops itself after two, on a machine that has time
+
+
+def test_many_names_are_cut_off():
+    content = PROTO + b"".join(name("os", f"n{number}") for number in range(6000)) + STOP
+
+    report = pickle_report(content)
+
+    assert len(report["imports"]) == 500
+    assert len(report["findings"]) == MAX_FINDINGS
+
+
+def test_an_alias_is_told_with_what_it_stands_for():
+    report = pickle_report(calling("sklearn.datasets._base", "os.mkdir", "/nowhere"))
+
+    assert report["imports"] == ["sklearn.datasets._base.os.mkdir"]
+    assert report["findings"][0]["detail"] == (
+        "Loading would call posix.mkdir (written sklearn.datasets._base.os.mkdir) with 1 "
+        "argument, at byte 54."
+    )
+
+
+def test_functions_that_loading_calls_are_unknown_and_those_it_keeps_are_not():
+    called = pickle_report(calling("numpy", "log1p", 1.0))
+    kept = pickle_report(PROTO + name("numpy", "log1p") + STOP)
+
+    assert [one["severity"] for one in called["findings"]] == ["unknown"]
+    assert kept["findings"] == []
+
+
+def test_code_of_the_authors_own_is_unknown():
+    function = FunctionTransformer(lambda rows: rows)
+
+    findings = pickle_report(cloudpickle.dumps(function))["findings"]
+
+    assert {one["severity"] for one in findings} == {"unknown"}
+    assert "cloudpickle.cloudpickle._make_function" in {one["what"] for one in findings}
+
+
+@pytest.mark.parametrize("model", ["XGBClassifier", "LGBMClassifier", "CatBoostClassifier"])
+@pytest.mark.parametrize("how", ["pickle2", "pickle4", "joblib"])
+def test_the_report_has_nothing_against_boosters(model, how):
+    fitted = BOOSTERS[model]().fit(*artifacts.data("iris"))
+
+    assert pickle_report(artifacts.dump(fitted, how))["findings"] == []
+
+
+BOOSTERS = {
+    "XGBClassifier": lambda: xgboost.XGBClassifier(n_estimators=2, n_jobs=1),
+    "LGBMClassifier": lambda: lightgbm.LGBMClassifier(n_estimators=2, n_jobs=1, verbose=-1),
+    "CatBoostClassifier": lambda: catboost.CatBoostClassifier(
+        iterations=2, thread_count=1, verbose=0, allow_writing_files=False
+    ),
+}
+
+
+def test_overwriting_what_is_imported_is_dangerous():
+    content = PROTO + name("sklearn.base", "BaseEstimator") + pickle.dumps({"a": 1})[2:-1] + b"b."
+
+    assert pickle_report(content)["findings"] == [
+        {
+            "severity": "dangerous",
+            "what": "sklearn.base.BaseEstimator",
+            "at": 50,
+            "detail": "Loading would overwrite parts of sklearn.base.BaseEstimator, at byte 50.",
+        }
+    ]
+
+
+def test_a_name_that_is_made_up_while_loading_is_dangerous():
+    made = call(name("builtins", "str"), "system")
+
+    found = pickle_report(PROTO + b"\x8c\x02os" + made + b"\x93" + STOP)["findings"]
+
+    assert [(one["severity"], one["what"]) for one in found] == [("dangerous", "a computed name")]

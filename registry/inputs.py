@@ -1,5 +1,6 @@
 """One column of a model: what it takes, and what to say to a value it does not. No framework."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ DTYPES = ("float", "integer", "string", "boolean")
 EXPECTED = {"float": "a number", "integer": "an integer", "boolean": "a boolean"}
 MAX_EXAMPLES = 10
 
+_BOUNDS = {"float": LARGEST, "integer": LARGEST_INTEGER}
+_USUAL = {"float": {int, float}, "integer": {int}, "boolean": {bool}, "string": {str}}
 _JSON_NAMES = {str: "a string", bool: "a boolean", dict: "an object", list: "a list"}
 
 
@@ -42,6 +45,22 @@ class Input:
         if self.dtype not in DTYPES or self.unseen not in ("ok", "error"):
             raise InvalidSignature(f"input {self.name!r} is of no known kind")
         object.__setattr__(self, "known", frozenset(self.categories or ()))
+        kinds = _USUAL[self.dtype] | ({type(None)} if self.nullable else set())
+        object.__setattr__(self, "_usual", kinds)
+
+    def fits(self, values: Sequence[Any]) -> bool:
+        """Whether all are of the usual types and in range: then they travel as they are.
+
+        `read` has the last word on the others, and says what is wrong with them.
+        """
+        if not set(map(type, values)) <= self._usual:
+            return False
+        if self.nullable:
+            values = [value for value in values if value is not None]
+        bound = _BOUNDS.get(self.dtype)
+        if bound is not None and values and max(map(abs, values)) > bound:
+            return False
+        return not self.is_closed or set(values) <= self.known
 
     def read(self, value: Any) -> float | str | None:
         """The value as it travels. Raises ValueError, saying what was expected."""

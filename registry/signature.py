@@ -13,6 +13,9 @@ from registry.inputs import LARGEST, Input, InvalidSignature, input_from_json
 from registry.row_reader import MAX_WARNINGS, Fault, InvalidRows, RowReader, warnings_of
 from registry.rows import Block, Rows
 
+# From more rows on, looking at each column once is quicker than at each row.
+FEW_ROWS = 8
+
 __all__ = ["LARGEST", "Input", "InvalidRows", "InvalidSignature", "Signature"]
 
 
@@ -114,18 +117,28 @@ class Signature:
         number of the first row. Raises InvalidRows, naming row and column of
         each fault.
         """
-        reader = RowReader(
-            self.inputs,
-            self._position,
-            many=len(instances) > 1,
-            ignore_unknown=ignore_unknown,
-        )
-        rows = [
-            self._quick(row, ignore_unknown) or reader.read(row, number, pointer)
-            for number, (row, pointer) in enumerate(zip(instances, pointers, strict=True), first)
-        ]
-        reader.raise_faults()
-        return Rows(self._blocks(rows), len(rows))
+        if len(instances) > FEW_ROWS or not self._is_plain:
+            columns = self._quick_columns(instances, ignore_unknown)
+            if columns is not None:
+                return Rows(self._blocks(columns), len(instances))
+        rows: list[Any] = [self._quick(row, ignore_unknown) for row in instances]
+        if None in rows:
+            reader = RowReader(
+                self.inputs,
+                self._position,
+                many=len(instances) > 1,
+                ignore_unknown=ignore_unknown,
+            )
+            places = zip(rows, instances, pointers, strict=True)
+            rows = [
+                known or reader.read(row, number, pointer)
+                for number, (known, row, pointer) in enumerate(places, first)
+            ]
+            reader.raise_faults()
+        if self._all_float:
+            numbers = np.array(rows, dtype=np.float64).reshape(len(rows), len(self.inputs))
+            return Rows([numbers], len(rows))
+        return Rows(self._blocks(list(zip(*rows, strict=True))), len(rows))
 
     def warnings(
         self, rows: Rows, instances: Sequence[Any], *, pointers: Sequence[str]
@@ -149,22 +162,36 @@ class Signature:
         """The row when it is all numbers and complete (nearly always); else None."""
         if not self._is_plain:
             return None
-        if type(row) is dict and (len(row) == len(self.names) or ignore_unknown):
-            try:
-                row = self._pick(row)
-            except KeyError:
-                return None
-        elif type(row) is not list or len(row) != len(self.names):
+        values = self._whole(row, ignore_unknown)
+        if values is None:
             return None
-        if set(map(type, row)) <= {int, float} and max(map(abs, row)) <= LARGEST:
-            return row
+        if set(map(type, values)) <= {int, float} and max(map(abs, values)) <= LARGEST:
+            return values
         return None
 
-    def _blocks(self, rows: list[Sequence[Any]]) -> list[Block]:
-        if self._all_float:
-            return [np.array(rows, dtype=np.float64).reshape(len(rows), len(self.inputs))]
-        blocks: list[Block] = []
+    def _whole(self, row: Any, ignore_unknown: bool) -> Sequence[Any] | None:
+        """The row's values in order where it has all of them, and no others."""
+        if type(row) is dict and (len(row) == len(self.names) or ignore_unknown):
+            try:
+                return self._pick(row)
+            except KeyError:
+                return None
+        return row if type(row) is list and len(row) == len(self.names) else None
+
+    def _quick_columns(
+        self, instances: Sequence[Any], ignore_unknown: bool
+    ) -> list[Sequence[Any]] | None:
+        """The same by column, for many rows or several types: all of the rows, or None."""
+        rows = [self._whole(row, ignore_unknown) for row in instances]
+        if not rows or None in rows:
+            return None
         columns = list(zip(*rows, strict=True))
+        fitting = (column.fits(values) for column, values in zip(self.inputs, columns, strict=True))
+        return columns if all(fitting) else None
+
+    def _blocks(self, columns: Sequence[Sequence[Any]]) -> list[Block]:
+        """Neighbouring columns of numbers as one matrix, each column of texts by itself."""
+        blocks: list[Block] = []
         kinds = groupby(range(len(self.inputs)), lambda i: self.inputs[i].dtype == "string")
         for is_string, positions in kinds:
             if is_string:

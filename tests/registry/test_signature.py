@@ -1,6 +1,9 @@
+from random import Random
+
 import numpy as np
 import pytest
 
+from registry.row_reader import RowReader
 from registry.signature import InvalidRows, InvalidSignature, Signature
 
 HOUSES = {
@@ -296,3 +299,69 @@ def test_forged_examples_are_left_out(examples):
     columns = [{"name": "size", "dtype": "float", "examples": examples}]
 
     assert Signature.from_json({**FLOWERS, "inputs": columns}).inputs[0].examples == ()
+
+
+ALL_KINDS = [
+    {"name": "size", "dtype": "float"},
+    {"name": "age", "dtype": "float", "nullable": True},
+    {"name": "grade", "dtype": "float", "categories": [1, 2], "unseen": "error"},
+    {"name": "rooms", "dtype": "integer", "nullable": True},
+    {"name": "garden", "dtype": "boolean"},
+    {"name": "city", "dtype": "string", "nullable": True},
+    {"name": "plan", "dtype": "string", "categories": ["a", "b"], "unseen": "error"},
+]
+USUAL = [[1, 2.5], [3, None], [1, 2.0], [4, None], [True, False], ["x", None], ["a", "b"]]
+STRANGE = [None, True, 0, 1, 7, 2.5, 1e300, 10**400, -(2**60), "x", "a", "1", [1], {"a": 1}]
+
+
+@pytest.mark.parametrize("kinds", [ALL_KINDS, ALL_KINDS[:2], ALL_KINDS[5:6], ALL_KINDS[:1]])
+@pytest.mark.parametrize("strangeness", [0, 0.002, 0.1])
+def test_the_quick_ways_answer_as_the_thorough_one(kinds, strangeness):
+    signature = Signature.from_json({**FLOWERS, "inputs": kinds})
+    random = Random(0)
+    for _ in range(60):
+        instances = [
+            some_row(random, signature, strangeness) for _ in range(random.choice([1, 3, 40]))
+        ]
+        pointers = [f"/inputs/{i}" for i in range(len(instances))]
+        reader = RowReader(
+            signature.inputs,
+            {column.name: i for i, column in enumerate(signature.inputs)},
+            many=len(instances) > 1,
+            ignore_unknown=False,
+        )
+        thorough = [reader.read(row, i, pointers[i]) for i, row in enumerate(instances)]
+        if reader.faults:
+            with pytest.raises(InvalidRows) as caught:
+                signature.to_rows(instances, pointers=pointers)
+            assert (caught.value.errors, caught.value.total) == (reader.faults, reader.total)
+        else:
+            rows = signature.to_rows(instances, pointers=pointers)
+            assert rows.count == len(thorough)
+            assert_blocks_equal(rows.blocks, signature, thorough)
+
+
+def some_row(random, signature, strangeness):
+    usual = USUAL[5:6] if signature.names == ("city",) else USUAL
+    values = [
+        random.choice(STRANGE if random.random() < strangeness else usual[i])
+        for i in range(len(signature.inputs))
+    ]
+    row = dict(zip(signature.names, values, strict=True))
+    if random.random() < strangeness:
+        row.pop(random.choice(signature.names))
+        row.update({} if random.random() < 0.5 else {"other": 1})
+    return row if random.random() < 0.5 else values
+
+
+def assert_blocks_equal(blocks, signature, rows):
+    columns = []
+    for block in blocks:
+        columns += [block] if isinstance(block, list) else block.T.tolist()
+    for column, found, wanted in zip(
+        signature.inputs, columns, zip(*rows, strict=True), strict=True
+    ):
+        if column.dtype == "string":
+            assert found == list(wanted)
+        else:
+            np.testing.assert_array_equal(found, np.array(wanted, dtype=np.float64))

@@ -77,8 +77,9 @@ class Steps:
             began += timedelta(seconds=step["seconds"])
 
     def skip(self, names: tuple[str, ...], *, note: str) -> None:
+        """The note stands at the first of them."""
         for name in names:
-            self.find(name).update(state="skipped", note=note)
+            self.find(name).update(state="skipped", note=note if name == names[0] else "")
 
     def stop(self, state: str, *, note: str) -> None:
         """The step that was reached ends in `state`, and why; after a failure none follows."""

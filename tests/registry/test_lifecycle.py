@@ -1,9 +1,16 @@
 """PATCH /api/v1/models/{model}/versions/{number} {"status": …}"""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection
+from django.utils.timezone import now
 
 from accounts.models import AuditEvent
+from registry.errors import RegistryProblem
+from registry.lifecycle import change_version
 from registry.models import ModelVersion
+from registry.promotion import promote
 from tests.factories import SETOSA, make_ready_version, make_version
 
 
@@ -88,3 +95,45 @@ def test_a_version_that_waits_has_no_lifecycle(alice, organization, change):
 @pytest.mark.parametrize("status", ["rejected", "pending", "quarantined", "", None])
 def test_other_states_are_not_for_callers(versions, change, status):
     assert change(2, status).status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_promote_beside_an_archive_leaves_no_alias_on_an_archived_version(alice, organization):
+    make_ready_version(organization, alice)
+    second = make_ready_version(organization, alice)
+    for _ in range(6):
+        ModelVersion.objects.filter(pk=second.pk).update(status="ready")
+        second.model.aliases.filter(name="next").delete()
+
+        def promote_it():
+            promote(version_of(second), alias="next", by=alice, at=now())
+
+        def archive_it():
+            change_version(version_of(second), by=alice, status="archived")
+
+        refused = apart(promote_it, archive_it)
+
+        second.refresh_from_db()
+        points = second.model.aliases.filter(name="next").exists()
+        assert (second.status, points) in [("archived", False), ("ready", True)]
+        assert sum(refused) == 1
+
+
+def version_of(version):
+    return ModelVersion.objects.select_related("model__organization").get(pk=version.pk)
+
+
+def apart(*calls):
+    """Each in a thread with a connection of its own. Whether it was refused."""
+
+    def is_refused(call):
+        try:
+            call()
+        except RegistryProblem:
+            return True
+        finally:
+            connection.close()
+        return False
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result(30) for future in [pool.submit(is_refused, c) for c in calls]]

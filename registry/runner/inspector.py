@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 from registry.runner.compiler import compile_estimator
 from registry.runner.facts import clean, estimator_facts, require_predictor
 from registry.runner.hints import hints_of
+from registry.runner.importances import importances_of
 from registry.runner.opening import open_artifact
 from registry.runner.refusals import Refused
 from registry.runner.signature_reader import read_signature
@@ -33,12 +34,16 @@ def inspect(file: BinaryIO, *, fmt: str) -> tuple[dict[str, Any], list[bytes]]:
         raise Refused(
             "out_of_memory", "Trying the model needs more memory than a model is allowed."
         ) from None
+    facts = estimator_facts(
+        opened,
+        n_features=len(reading.columns),
+        n_outputs=reading.signature["outputs"]["predict"]["count"],
+    )
+    facts["importances"] = importances_of(
+        opened.estimator, [column.name for column in reading.columns]
+    )
     report = {
-        "estimator": estimator_facts(
-            opened,
-            n_features=len(reading.columns),
-            n_outputs=reading.signature["outputs"]["predict"]["count"],
-        ),
+        "estimator": facts,
         "scan": {"imports": [clean(name) for name in opened.imports[:MAX_IMPORTS]]},
         "signature": reading.signature,
         "methods": reading.methods,

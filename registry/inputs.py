@@ -40,6 +40,7 @@ class Input:
     unseen: str = "ok"  # "ok" | "error"
     range: tuple[float, float] | None = None
     examples: tuple[Any, ...] = ()
+    ignored: bool = False  # in the table it was fitted on, and then dropped: anything goes
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES or self.unseen not in ("ok", "error"):
@@ -64,6 +65,8 @@ class Input:
 
     def read(self, value: Any) -> float | str | None:
         """The value as it travels. Raises ValueError, saying what was expected."""
+        if self.ignored:
+            return float("nan")
         if value is None:
             if self.nullable:
                 return None if self.dtype == "string" else float("nan")
@@ -152,6 +155,7 @@ def input_from_json(data: dict[str, Any]) -> Input:
         unseen=data.get("unseen") or "ok",
         range=None if ends is None else (float(ends[0]), float(ends[1])),
         examples=_examples(data.get("examples")),
+        ignored=bool(data.get("ignored")) and data["dtype"] == "float",
     )
 
 

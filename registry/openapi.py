@@ -164,6 +164,8 @@ def _list(signature: Signature) -> Schema:
 
 def column_schema(column: Input) -> Schema:
     """What one column takes."""
+    if column.ignored:
+        return {"description": "The model does not use it."}
     schema: Schema = {"type": _TYPES[column.dtype]}
     if bound := _BOUNDS.get(column.dtype):
         schema |= {"minimum": -bound, "maximum": bound}

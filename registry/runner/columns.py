@@ -103,14 +103,23 @@ def _follow_table(table: Any, origins: Origins) -> Origins | None:
     put_out: Origins | None = []
     for name, step, _ in table.transformers_:
         indices = table._transformer_to_input_indices.get(name, [])
-        if isinstance(step, str) and step == "drop":
-            continue
         given = [origins[index] for index in indices]
+        is_dropped = isinstance(step, str) and step == "drop"
+        _note_use(given, not is_dropped)
+        if is_dropped:
+            continue
         if _is_vectorizer(step) and given[0] is not None:
             given[0].dtype = "string"
         made = attempt(_follow, step, given)
         put_out = None if made is None or put_out is None else put_out + made
     return put_out
+
+
+def _note_use(given: Origins, is_used: bool) -> None:
+    """A column that is dropped in one place may be used in another."""
+    for column in given:
+        if isinstance(column, Column):
+            column.is_used = is_used or bool(column.is_used)
 
 
 def _follow_union(union: Any, origins: Origins) -> Origins | None:

@@ -207,6 +207,28 @@ def constant_value(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
     return Answer(value=graph.add("MatMul", graph.ones(inputs), graph.constant(values)))
 
 
+def counting_bayes(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
+    """MultinomialNB and ComplementNB."""
+    value = graph.matrix(inputs)
+    scores = graph.add("MatMul", value, graph.constant(np.asarray(model.feature_log_prob_).T))
+    if isinstance(model, naive_bayes.MultinomialNB) or len(model.classes_) == 1:
+        scores = graph.add("Add", scores, graph.constant([model.class_log_prior_]))
+    return Answer(graph.argmax(scores), graph.add("Softmax", scores, axis=1))
+
+
+def yes_no_bayes(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
+    """BernoulliNB."""
+    value = graph.matrix(inputs)
+    if model.binarize is not None:
+        value = graph.double(graph.add("Greater", value, graph.constant(float(model.binarize))))
+    yes = np.asarray(model.feature_log_prob_)
+    no = np.log(1 - np.exp(yes))
+    scores = graph.add("MatMul", value, graph.constant((yes - no).T))
+    constant = model.class_log_prior_ + no.sum(axis=1)
+    scores = graph.add("Add", scores, graph.constant([constant]))
+    return Answer(graph.argmax(scores), graph.add("Softmax", scores, axis=1))
+
+
 def old_logistic(graph: GraphBuilder, model: Any, inputs: Features) -> Answer:
     """One class against the rest, or two classes as if they were many."""
     scores, count = linear(graph, model, inputs), len(model.classes_)
@@ -250,5 +272,8 @@ MODELS: dict[type, Callable[[GraphBuilder, Any, Features], Answer]] = {
     dummy.DummyClassifier: constant_class,
     dummy.DummyRegressor: constant_value,
     naive_bayes.GaussianNB: gaussian_bayes,
+    naive_bayes.MultinomialNB: counting_bayes,
+    naive_bayes.ComplementNB: counting_bayes,
+    naive_bayes.BernoulliNB: yes_no_bayes,
     **{getattr(linear_model, name): linear_regression for name in LINEAR_REGRESSORS.split()},
 }

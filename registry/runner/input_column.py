@@ -21,6 +21,7 @@ class Column:
     center: float | None = None
     scale: float | None = None
     fallback: float = 0.0  # what to try where nothing is known
+    is_used: bool | None = None  # None where that is not known
     thresholds: list[float] = field(default_factory=list)
     known: list[Any] | None = None  # the categories, where rows have to be pandas categoricals
     is_closed: bool = False  # whether others are an error

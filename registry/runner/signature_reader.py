@@ -144,6 +144,7 @@ def _draft_input(column: Column) -> dict[str, Any]:
         "nullable": False,
         "categories": None if column.categories is None else plain_labels(column.categories),
         "unseen": "ok",
+        **({"ignored": True} if column.is_used is False and column.dtype == "float" else {}),
     }
 
 

@@ -365,3 +365,23 @@ def assert_blocks_equal(blocks, signature, rows):
             assert found == list(wanted)
         else:
             np.testing.assert_array_equal(found, np.array(wanted, dtype=np.float64))
+
+
+def test_an_ignored_column_takes_anything():
+    signature = Signature.from_json(
+        {
+            "inputs": [
+                {"name": "a", "dtype": "float"},
+                {"name": "b", "dtype": "float", "nullable": True, "ignored": True},
+            ],
+            "named": True,
+            "outputs": {"predict": {"dtype": "float", "count": 1}},
+        }
+    )
+
+    rows = signature.to_rows(
+        [{"a": 1.0, "b": "Oslo"}, {"a": 2.0}, {"a": 3.0, "b": [1]}], pointers=["/0", "/1", "/2"]
+    )
+
+    assert rows.blocks[0][:, 0].tolist() == [1.0, 2.0, 3.0]
+    assert np.isnan(rows.blocks[0][:, 1]).all()

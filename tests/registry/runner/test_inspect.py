@@ -2,6 +2,7 @@ import cloudpickle
 import numpy as np
 import pytest
 from sklearn import linear_model, preprocessing
+from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
@@ -240,3 +241,29 @@ def test_numbers_that_are_categories_are_hinted_as_such():
         "splits": [],
         "values": [10.0, 20.0],
     }
+
+
+def test_it_tells_which_features_weigh_most():
+    table, labels = artifacts.people()
+    model = artifacts.mixed_pipeline(linear_model.LogisticRegression()).fit(table, labels)
+
+    report, _ = inspect(artifacts.dump(model))
+
+    weights = report["estimator"]["importances"]
+    assert {"numbers__age", "strings__city_Rome"} == {one["name"] for one in weights[:2]}
+    assert [one["importance"] for one in weights] == sorted(
+        (one["importance"] for one in weights), reverse=True
+    )
+    assert report["estimator"]["also"] == ["decision_function"]
+
+
+def test_a_column_that_is_dropped_takes_anything():
+    table, labels = artifacts.people()
+    columns = make_column_transformer((preprocessing.StandardScaler(), ["income"]))
+    model = make_pipeline(columns, linear_model.LogisticRegression()).fit(table, labels)
+
+    report, _ = inspect(artifacts.dump(model))
+
+    inputs = {one["name"]: one for one in report["signature"]["inputs"]}
+    assert [name for name, one in inputs.items() if one.get("ignored")] == ["age", "city", "job"]
+    assert inputs["city"]["nullable"]

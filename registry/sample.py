@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from registry.plain_text import clean
 from registry.signature import Input, InvalidRows, Signature
 
 SHOWN_NAMES = 12
@@ -68,7 +69,8 @@ def _inputs_named(
 
 def _answers_named(expected: str, columns: Mapping[str, Any], signature: Signature) -> list[str]:
     """The column of this name; for a model of several outputs as many, with commas."""
-    names = [expected] if expected in columns else [name.strip() for name in expected.split(",")]
+    whole = clean(expected)  # as the table's names are
+    names = [whole] if whole in columns else [name.strip() for name in whole.split(",")]
     missing = [name for name in names if name not in columns]
     if missing:
         raise UnusableSample(

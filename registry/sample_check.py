@@ -122,7 +122,7 @@ def _in_chunks(host: Host, digest: str, rows: Rows) -> list[list[Any]]:
     answers: list[list[Any]] = []
     ends_at = monotonic() + SECONDS
     size = FIRST_CHUNK
-    while len(answers) < rows.count and monotonic() < ends_at:
+    while len(answers) < rows.count and (not answers or monotonic() < ends_at):
         indexes = range(len(answers), min(len(answers) + size, rows.count))
         try:
             answers += _ask(host, digest, rows.pick(indexes))

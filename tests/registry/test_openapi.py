@@ -1,13 +1,19 @@
 """GET /api/v1/models/{model}/openapi.json"""
 
 import jsonschema
+import numpy as np
 import orjson
+import pandas as pd
 import pytest
 from django.core.files.base import ContentFile
 from django.test import override_settings
 from django.utils.timezone import now
 from drf_spectacular.validation import validate_schema
-from sklearn.linear_model import LinearRegression
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from registry import admission
 from registry.inputs import Input
@@ -74,12 +80,40 @@ def test_it_names_the_server(iris, described):
     assert described()["servers"] == [{"url": "https://ml.example.com"}]
 
 
-@pytest.mark.parametrize("name", ["logistic", "boosting_regressor", "forest_two_outputs", "mixed"])
-def test_its_examples_are_answered_as_it_says(
-    alice, organization, client_of, described, name, settings, tmp_path
-):
-    model = artifacts.fitted_mixed() if name == "mixed" else artifacts.fitted(name)
-    make_ready_version(organization, alice, name="iris", model=model)
+def made(name):
+    """A fitted model of many kinds, or of the artifacts' own."""
+    rows, labels = artifacts.data("iris")
+    forest = RandomForestClassifier(3, max_depth=2, random_state=0)
+    kinds = {
+        "mixed": artifacts.fitted_mixed,
+        "truths": lambda: forest.fit(rows, labels == 1),
+        "several_labels": lambda: forest.fit(rows, np.column_stack([labels, labels == 1])),
+        "texts": lambda: make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(
+            ["good", "bad"], ["x", "y"]
+        ),
+        "closed": lambda: make_pipeline(OneHotEncoder(), LogisticRegression()).fit(
+            pd.DataFrame({"city, or so": ["Bern", "Rom"], "a/b~c": [1, 2]}), [0, 1]
+        ),
+    }
+    return kinds.get(name, lambda: artifacts.fitted(name))()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "logistic",
+        "boosting_regressor",
+        "forest_two_outputs",
+        "isolation",
+        "mixed",
+        "truths",
+        "several_labels",
+        "texts",
+        "closed",
+    ],
+)
+def test_its_examples_are_answered_as_it_says(alice, organization, client_of, described, name):
+    make_ready_version(organization, alice, name="iris", model=made(name))
     document = described()
 
     validate_schema(document)

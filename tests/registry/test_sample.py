@@ -6,12 +6,13 @@ import sklearn
 from django.core.files.base import ContentFile
 from django.test import override_settings
 from django.utils.timezone import now
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from registry import admission
+from registry import admission, sample_check
 from registry.models import ModelVersion, RegisteredModel
 from registry.uploads import upload_version
 from tests.artifacts import fitted_mixed, people
@@ -277,3 +278,35 @@ def test_a_model_of_an_older_release_without_a_sample_is_told_to_bring_one(
         "differently then, without a word. Upload it with a sample and its expected answers to "
         "have that checked."
     ]
+
+
+def test_texts_reach_the_model_whole(admit):
+    """Shown texts are cut and cleaned; what a model reads is not."""
+    texts = ["good " * 5, "bad\n" * 5, "so so " * 100 + "good", "so so " * 100 + "bad"]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=100)).fit(texts, [1, 0, 1, 0])
+    sample = pd.DataFrame({"review": texts, "y": model.predict(texts)})
+
+    version = admit(model, sample.to_csv(index=False), "y")
+
+    assert version.status == "ready", version.reason
+    assert version.profile["expected"]["rows"] == 4
+    assert len(version.profile["inputs"][0]["examples"][2]) == 300
+
+
+def test_a_slow_model_is_judged_by_the_rows_it_has_time_for(admit, monkeypatch):
+    monkeypatch.setattr(sample_check, "SECONDS", 0)
+    model = LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0])
+    right = "".join(f"{x},{x}\n" for x in range(sample_check.FIRST_CHUNK))
+
+    version = admit(model, f"x0,y\n{right}1,999\n", "y")
+
+    assert version.status == "ready", version.reason
+    assert version.profile["rows"] == 51
+    assert version.profile["expected"]["rows"] == 50
+
+
+def test_the_same_bytes_with_another_sample_are_judged_anew(admit):
+    model = LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0])
+
+    assert admit(model, "x0,y\n3,3\n", "y").status == "ready"
+    assert admit(model, "x0,y\n3,4\n", "y").reason_code == "answers_differ"

@@ -16,7 +16,6 @@ from registry.runner.refusals import Refused
 MAX_PARAMS = 100
 MAX_TEXT = 300
 MAX_ITEMS = 20
-MAX_IMPORTANCES = 50
 
 
 def require_predictor(estimator: Any) -> None:
@@ -49,47 +48,9 @@ def estimator_facts(opened: Opened, *, n_features: int, n_outputs: int) -> dict[
         "trained_with": clean(opened.trained_with),
         "runs_with": sklearn.__version__,
         "warnings": [clean(warning) for warning in opened.warnings],
-        "importances": importances_of(estimator),
         "also": [name for name in ("decision_function", "transform") if hasattr(estimator, name)],
         **opened.facts,
     }
-
-
-def importances_of(estimator: Any) -> list[dict[str, Any]]:
-    """The features that weigh most, by name, the greatest first; none where it does not say."""
-    try:
-        return _importances(unwrapped(estimator))
-    except Exception:
-        # Whatever it says of its features, it is no reason to refuse it.
-        return []
-
-
-def _importances(model: Any) -> list[dict[str, Any]]:
-    final = unwrapped(model.steps[-1][1]) if hasattr(model, "steps") else model
-    values = getattr(final, "feature_importances_", None)
-    if values is None:
-        values = np.abs(np.atleast_2d(np.asarray(final.coef_, dtype=float))).mean(axis=0)
-    values = np.asarray(values, dtype=float)
-    names = _feature_names(model, final, len(values))
-    order = np.argsort(-values, kind="stable")[:MAX_IMPORTANCES]
-    return [
-        {"name": clean(str(names[at])), "importance": round(float(values[at]), 6)}
-        for at in order
-        if math.isfinite(values[at])
-    ]
-
-
-def _feature_names(model: Any, final: Any, count: int) -> list[str]:
-    """What the last step sees, called after the inputs it was made of where that is known."""
-    names: list[str] = []
-    try:
-        if hasattr(model, "steps") and len(model.steps) > 1:
-            names = list(model[:-1].get_feature_names_out())
-        else:
-            names = list(getattr(final, "feature_names_in_", ()))
-    except Exception:
-        names = []  # some steps do not name what they put out
-    return names if len(names) == count else [f"x{at}" for at in range(count)]
 
 
 def kind_of(estimator: Any) -> str:

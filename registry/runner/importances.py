@@ -8,11 +8,13 @@ import numpy as np
 from registry.runner.columns import attempt, unwrapped
 from registry.runner.facts import clean
 
-MAX_SHOWN = 20
+MAX_SHOWN = 50
 
 
 def importances_of(estimator: Any, names: list[str]) -> list[dict[str, Any]]:
-    """[{"feature": its name, "share": of 1}], the greatest first; empty where none is known.
+    """[{"name": a feature's, "importance": its share of 1}], the greatest first.
+
+    Of linear models the size of their coefficients; empty where a model says nothing.
 
     `names` are the inputs'; behind a pipeline's steps features have names of their own.
     """
@@ -30,7 +32,9 @@ def _shares(estimator: Any, names: list[str]) -> list[dict[str, Any]]:
         names = [f"feature {at}" for at in range(len(values))]
     shares = values / values.sum()
     greatest = np.argsort(-shares, kind="stable")[:MAX_SHOWN].tolist()
-    return [{"feature": clean(names[at]), "share": round(float(shares[at]), 6)} for at in greatest]
+    return [
+        {"name": clean(names[at]), "importance": round(float(shares[at]), 6)} for at in greatest
+    ]
 
 
 def _names_behind(pipeline: Any) -> list[str]:
@@ -41,4 +45,6 @@ def _values(model: Any) -> Any:
     if isinstance(model, catboost.CatBoost):
         # By itself it would start threads.
         return model.get_feature_importance(thread_count=1)
-    return model.feature_importances_
+    if hasattr(model, "feature_importances_"):
+        return model.feature_importances_
+    return np.abs(np.atleast_2d(np.asarray(model.coef_, dtype=float))).mean(axis=0)

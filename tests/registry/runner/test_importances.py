@@ -16,8 +16,10 @@ def test_it_works(library):
 
     shares = np.asarray(model.feature_importances_, dtype=float)
     shares /= shares.sum()
-    assert [one["share"] for one in found] == pytest.approx(sorted(shares, reverse=True), abs=1e-5)
-    assert found[0]["feature"].replace("_", " ") in ("petal length (cm)", "petal width (cm)")
+    assert [one["importance"] for one in found] == pytest.approx(
+        sorted(shares, reverse=True), abs=1e-5
+    )
+    assert found[0]["name"].replace("_", " ") in ("petal length (cm)", "petal width (cm)")
 
 
 def test_behind_a_pipeline_features_have_its_names():
@@ -27,13 +29,13 @@ def test_behind_a_pipeline_features_have_its_names():
 
     found = importances_of(model, list(table))
 
-    assert {"numbers__age", "numbers__income"} <= {one["feature"] for one in found}
+    assert {"numbers__age", "numbers__income"} <= {one["name"] for one in found}
 
 
 def test_the_greatest_of_many():
     found = importances_of(artifacts.fitted("forest_digits"), [f"x{n}" for n in range(64)])
 
-    shares = [one["share"] for one in found]
+    shares = [one["importance"] for one in found]
     assert len(found) == MAX_SHOWN
     assert shares == sorted(shares, reverse=True)
 

@@ -42,6 +42,10 @@ def _classes(
         if loss == "MultiClass":
             return Answer(index, graph.add("Softmax", scores, axis=1))
         return Answer(index, graph.add("Sigmoid", scores))
+    if loss in ("MultiLogloss", "MultiCrossEntropy"):
+        scores = trees.sums(graph, inputs, grown, base)
+        is_set = graph.add("Greater", scores, graph.constant(0.0))
+        return Answer(value=graph.double(is_set))
     if loss not in ("Logloss", "CrossEntropy") or len(base) > 1:
         raise NotCompiled(f"a CatBoost classifier with the loss {loss}")
     threshold = float(model.get_probability_threshold() or 0.5)

@@ -47,9 +47,13 @@ def compile_xgboost(graph: GraphBuilder, model: Any, inputs: Features) -> Answer
     if objective in MANY:
         wide = graph.double(margins)
         return Answer(graph.argmax(margins), graph.add("Softmax", wide, axis=1))
-    if len(_base_scores(learner)) > 1 or objective not in ("binary:logistic", "binary:hinge"):
+    if objective not in ("binary:logistic", "binary:hinge"):
         raise NotCompiled(f"an XGBoost classifier with the objective {objective}")
-    return _two_classes(graph, _transformed(graph, objective, margins))
+    second = _transformed(graph, objective, margins)
+    if len(_base_scores(learner)) > 1:  # several labels a row
+        is_set = graph.add("Greater", graph.double(second), graph.constant(0.5))
+        return Answer(value=graph.double(is_set))
+    return _two_classes(graph, second)
 
 
 def _known(graph: GraphBuilder, inputs: Features, missing: float) -> Features:

@@ -110,12 +110,28 @@ def test_what_was_fitted_on_many_threads_answers_on_one(library, admitted, ask):
 
 
 def test_a_catboost_that_is_not_compiled_answers_many_rows(admitted, ask):
-    model = boosters.fitted("catboost", "two_labels")
+    model = boosters.fitted("catboost", "towns")
     version = admitted(boosters.native(model))
-    rows = boosters.held_out("catboost", "two_labels")
+    rows = boosters.held_out("catboost", "towns")
     assert (version.status, version.runtime) == ("ready", "estimator"), version.reason
 
-    assert ask(rows.tolist())["predictions"] == model.predict(rows).tolist()
+    answer = ask(rows.astype({"town": str}).to_dict("records"))
+
+    assert answer["predictions"] == model.predict(rows).tolist()
+
+
+@pytest.mark.parametrize("library", ["xgboost", "catboost"])
+def test_several_labels_a_row(library, admitted, ask):
+    model = boosters.fitted(library, "two_labels")
+    rows = boosters.held_out(library, "two_labels")
+    for content in (boosters.native(model), boosters.pickled(model)):
+        version = admitted(content)
+        assert (version.status, version.runtime) == ("ready", "graph"), version.reason
+
+        answer = ask(rows.tolist())
+
+        assert answer["predictions"] == model.predict(rows).tolist()
+        assert answer["probabilities"] is None
 
 
 def test_labels_of_a_catboost_file_are_its_own(admitted, ask):

@@ -13,9 +13,7 @@ from tests.registry.runner.reading import inspect, load, matrix, mixed
 NOT_COMPILED = {
     ("xgboost", "linear"): None,  # it adds up in float32, in an order of its own
     ("xgboost", "vector_leaves"): "XGBoost trees with several outputs each",
-    ("xgboost", "two_labels"): "an XGBoost classifier with the objective binary:logistic",
     ("lightgbm", "linear_trees"): "LightGBM trees with linear leaves",
-    ("catboost", "two_labels"): "a CatBoost classifier with the loss MultiLogloss",
     ("catboost", "towns"): "CatBoostClassifier on strings",
 }
 MODELS = [(library, name) for library, models in boosters.LIBRARIES.items() for name in models]

@@ -44,9 +44,12 @@ class Limits:
     niceness: int = 0
 
 
+# Addresses are counted with the 0.9 GiB that the zygote's libraries reserve, data with its 0.3.
+# What is left holds a file of the largest size accepted (MAX_ARTIFACT_BYTES) and twice as much
+# of objects; that all hosts together fit is the runner's memory budget to see to.
 # Hosts live long, so a limit on their CPU time would only choose a moment to die:
 # there the trusted side's deadline of each exchange holds.
-HOST_LIMITS = Limits(3 * GIB // 2, GIB, None, 256)
+HOST_LIMITS = Limits(3 * GIB, 2 * GIB, None, 256)
 LIMITS = {
     "inspector": Limits(3 * GIB, 2 * GIB, 60, 64, niceness=5),
     "graph": HOST_LIMITS,

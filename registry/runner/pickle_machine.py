@@ -72,8 +72,6 @@ class Machine(Reader):
         if self._behind_frame is not None and (ended or self.at >= self._frame_end):
             self.at, self._behind_frame = self._behind_frame, None
 
-    # Arguments ----------------------------------------------------------------------------------
-
     def _counted_text(self, size: int) -> Any:
         content = self.counted(size)
         return text(content) if len(content) <= KEPT_TEXT else UNKNOWN
@@ -95,8 +93,6 @@ class Machine(Reader):
         except Lost:
             pass  # bytes that only began like a pickle
 
-    # The stack ----------------------------------------------------------------------------------
-
     def _pop(self) -> Any:
         # The real machines would fail here; what comes later is of interest all the same.
         return self._stack.pop() if self._stack else UNKNOWN
@@ -115,8 +111,6 @@ class Machine(Reader):
 
     def _push(self, value: Any) -> None:
         self._stack.append(value)
-
-    # What opcodes do ----------------------------------------------------------------------------
 
     def protocol(self, argument: int) -> None:
         self._protocol = argument
@@ -196,7 +190,7 @@ class Machine(Reader):
         if isinstance(module, str) and isinstance(attribute, str):
             self._push(self._named(module, attribute))
         else:
-            self._found.note("computed", self.began)
+            self._note("computed")
             self._push(UNKNOWN)
 
     def _named(self, module: str, attribute: str) -> Name:
@@ -209,8 +203,13 @@ class Machine(Reader):
         return name
 
     def extension(self, code: int) -> None:
-        self._found.note("extension", self.began)
+        self._note("extension")
         self._push(UNKNOWN)
+
+    def _note(self, kind: str) -> None:
+        # Where the way was lost before, much is unknown that the file does say.
+        if not self._found.lost:
+            self._found.note(kind, self.began)
 
     def persistent(self, _: Any) -> None:
         self._found.note("persistent", self.began)
@@ -259,8 +258,6 @@ class Machine(Reader):
             target.state = state
             if target.callee is not None and is_array(target):
                 self._pass_array(target)
-
-    # joblib's arrays ----------------------------------------------------------------------------
 
     def _pass_array(self, wrapper: Made) -> None:
         """Skip what joblib reads past the pickle, or follow it where it is one itself."""

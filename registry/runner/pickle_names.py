@@ -51,11 +51,11 @@ _BASICS = """
 BASICS = frozenset(_BASICS.split())
 REBUILDING = re.compile(
     r"""
-    (^|\.)(_*reconstruct\w*|__pyx_unpickle\w*|_*unpickle\w*|__newobj(_ex)?__|newObj|_new_\w+
+    (^|\.)(_*(ma)?reconstruct\w*|__pyx_unpickle\w*|_*unpickle\w*|__newobj(_ex)?__|newObj|_new_\w+
     |__\w+_ctor|scalar|_frombuffer|encode|_array_reconstructor|_compile|_new_Index
     |_convert_to_extension_array|_restore\w*|_from_\w+|py_buffer|fromisoformat|getLogger)$
     |^copyreg\.
-    |^cloudpickle\.cloudpickle\.
+    |^cloudpickle\.
     |^pyarrow\.lib\.
     """,
     re.VERBOSE,
@@ -87,19 +87,12 @@ GADGETS = re.compile(
     |^pyarrow\.(\w+\.)*(memory_map|OSFile|MemoryMappedFile|PythonFile|create_memory_map|NativeFile
       |input_stream|output_stream|read_\w+|load_library\w*)$
     |^types\.(CodeType|FunctionType|ModuleType)$
-    |^(_operator|operator)\.(methodcaller|call)$
-    |^(functools|_functools)\.(reduce|singledispatch\w*)$
-    |^itertools\.(starmap)$
-    |^builtins\.(map|filter|iter|next|apply|exit|quit|help|memoryview|callable|dir)$
-    |^typing\.(get_type_hints|_eval_type|ForwardRef\w*)$
-    |^dataclasses\.(make_dataclass|_create_fn)$
-    |^collections\.(namedtuple)$
+    |^(functools|_functools)\.reduce$
+    |^itertools\.starmap$
+    |^builtins\.(map|filter|apply|exit|quit|help|code|function|module)$
     |^enum\.\w*\._?convert_$
-    |^random\.(_test|main)$
-    |^re\.(template)$
     |^copyreg\.(pickle|add_extension|remove_extension|clear_extension_cache|constructor)$
     |^uuid\.(_\w+|getnode|main)$
-    |^statistics\._\w+$
     """,
     re.VERBOSE,
 )
@@ -122,7 +115,9 @@ def severity_of(name: Name, *, called: bool, arguments: int | None = 0) -> str |
     if str(name) in ALLOWED_NAMES or real in ALLOWED_NAMES:
         return None
     if GADGETS.search(str(name)) or GADGETS.search(real):
-        return DANGEROUS
+        # Named only, or made empty to be filled: honest models hold such objects too.
+        is_filled = arguments == 0 and not _is_function(found, real)
+        return DANGEROUS if called and not is_filled else UNKNOWN
     if CARRIED_CODE.search(real) or (called and arguments != 0 and real.startswith(BOOSTERS)):
         return UNKNOWN
     if not _is_known(real) or not _is_known(str(name)):

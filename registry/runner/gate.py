@@ -218,6 +218,9 @@ def _check_node(node: onnx.NodeProto, defined: set[str]) -> None:
 def _check_name(name: str) -> None:
     if not name or len(name) > MAX_NAME:
         raise refuse("a name is empty or too long")
+    # What is no UTF-8 comes back as bytes.
+    if not isinstance(name, str):
+        raise refuse("a name is no text")
     if not name.isprintable() or "<" in name or ">" in name:
         raise refuse("a name has characters that are not allowed")
 

@@ -245,3 +245,46 @@ def test_it_refuses_an_integer_division_by_zero():
     spoiled = model(helper.make_node("Div", ["X", "zero"], ["predict"]), constants=[zero])
 
     assert "by zero" in refusal(spoiled.SerializeToString())
+
+
+def test_it_refuses_a_name_that_is_no_text():
+    content = identity().SerializeToString().replace(b"predict", b"pred\xffct")
+
+    assert "no text" in refusal(content)
+
+
+def test_it_refuses_two_versions_of_the_standard():
+    made = identity()
+    made.opset_import.append(helper.make_opsetid("ai.onnx", 17))
+
+    assert "twice" in refusal(made.SerializeToString())
+
+
+def test_it_refuses_attributes_the_operator_does_not_have():
+    made = model(helper.make_node("Softmax", ["X"], ["predict"], axis=1, speed=2))
+
+    assert "has no attribute 'speed'" in refusal(made.SerializeToString())
+
+
+def test_it_refuses_attributes_of_another_kind():
+    made = model(helper.make_node("Softmax", ["X"], ["predict"], axis=[1]))
+
+    assert "of the wrong kind" in refusal(made.SerializeToString())
+
+
+def test_it_refuses_inputs_the_operator_does_not_have():
+    made = model(helper.make_node("Expand", ["X"], ["predict"]))
+
+    assert "Expand has 1 inputs" in refusal(made.SerializeToString())
+
+
+def test_a_list_is_no_table():
+    """Of a product with a list the runtime would take the rows for columns."""
+    made, node = real_trees()
+    weights = numpy_helper.from_array(np.ones(10), "weights")
+    made.graph.initializer.append(weights)
+    place = list(made.graph.node).index(node)
+    made.graph.node.insert(place, helper.make_node("MatMul", [node.input[0], "weights"], ["list"]))
+    made.graph.node[place + 1].input[0] = "list"
+
+    assert "unknown width" in refusal(made.SerializeToString())

@@ -2,6 +2,7 @@ import logging
 import operator
 import os
 import pickle
+import random
 from time import monotonic
 
 import catboost
@@ -295,3 +296,19 @@ def test_a_name_that_is_made_up_while_loading_is_dangerous():
     found = pickle_report(PROTO + b"\x8c\x02os" + made + b"\x93" + STOP)["findings"]
 
     assert [(one["severity"], one["what"]) for one in found] == [("dangerous", "a computed name")]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_rubbish_upsets_the_scanner(seed):
+    chance = random.Random(seed)
+    contents = [artifacts.dump(artifacts.fitted("forest"), how) for how in HOWS[:5]]
+    contents += [content for content in SUSPICIOUS.values() if len(content) > 20]
+    for _ in range(15):
+        content = bytearray(chance.choice(contents))
+        for _ in range(chance.randint(1, 30)):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+
+        report = pickle_report(bytes(content))
+
+        assert len(report["findings"]) <= MAX_FINDINGS
+        assert all(one["at"] is None or one["at"] >= 0 for one in report["findings"])

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import BSpline
 from sklearn import isotonic, preprocessing
+from sklearn.preprocessing._data import BOUNDS_THRESHOLD
 
 from registry.runner.compile_models import Answer
+from registry.runner.compile_normal import normal_quantiles
 from registry.runner.graph_builder import Features, GraphBuilder
 from registry.runner.not_compiled import NotCompiled
 
@@ -87,8 +89,6 @@ def binarize(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
 
 def quantiles(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
     """The mean of the curve read upwards and downwards, as where points are equal they differ."""
-    if step.output_distribution != "uniform":
-        raise NotCompiled("QuantileTransformer to a normal distribution")
 
     def share(at: int, value: str) -> str:
         points = step.quantiles_[:, at]
@@ -101,7 +101,21 @@ def quantiles(graph: GraphBuilder, step: Any, inputs: Features) -> Features:
         is_bottom = graph.add("Equal", value, graph.constant(points[0]))
         return graph.add("Where", is_bottom, graph.constant(0.0), mean)
 
-    parts = _each_column(graph, inputs, share)
+    def normal_share(at: int, value: str) -> str:
+        low, high = step.quantiles_[[0, -1], at]
+        found = share(at, value)
+        # Its own bounds: a little inside of the first and last point, and clipped there.
+        is_top = graph.add("Greater", value, graph.constant(high - BOUNDS_THRESHOLD))
+        found = graph.add("Where", is_top, graph.constant(1.0), found)
+        is_bottom = graph.add("Less", value, graph.constant(low + BOUNDS_THRESHOLD))
+        found = graph.add("Where", is_bottom, graph.constant(0.0), found)
+        least = BOUNDS_THRESHOLD - np.spacing(1)
+        found = graph.add("Max", found, graph.constant(least))
+        found = graph.add("Min", found, graph.constant(1 - least))
+        return normal_quantiles(graph, found)
+
+    normal = step.output_distribution == "normal"
+    parts = _each_column(graph, inputs, normal_share if normal else share)
     return graph.features(graph.concat(parts), len(parts))
 
 

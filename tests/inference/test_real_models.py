@@ -4,6 +4,7 @@ Labels exactly, probabilities and regressions to 1e-5 relative, on rows held out
 """
 
 import io
+import json
 import pickle
 from dataclasses import dataclass
 from functools import cache
@@ -14,9 +15,11 @@ import pandas as pd
 import pytest
 from django.utils.timezone import now
 from sklearn import datasets
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import (
+    AdaBoostClassifier,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
@@ -24,14 +27,24 @@ from sklearn.ensemble import (
     IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
+    VotingClassifier,
 )
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import train_test_split
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import FixedThresholdClassifier, train_test_split
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
@@ -75,6 +88,38 @@ def mixed_pipeline():
     return make_pipeline(columns, LogisticRegression(max_iter=500))
 
 
+def spreadsheet():
+    """Mixed columns; one of them, a comment, is not for the model."""
+    frame, species = penguins()
+    return frame.fillna({"island": "Dream", "sex": "male"}).assign(comment="none"), species
+
+
+def boosted_categories():
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    columns = ColumnTransformer(
+        [("words", encoder, ["island", "sex"]), ("numbers", "passthrough", ["body_mass"])]
+    )
+    model = HistGradientBoostingClassifier(max_iter=10, categorical_features=[0, 1])
+    return make_pipeline(columns, model)
+
+
+def encoded_by_target():
+    columns = ColumnTransformer(
+        [
+            ("words", TargetEncoder(), ["island", "sex"]),
+            ("numbers", SimpleImputer(add_indicator=True), ["body_mass", "bill_length"]),
+        ]
+    )
+    return make_pipeline(columns, StandardScaler(), LogisticRegression())
+
+
+def reviews():
+    random = np.random.default_rng(0)
+    words = ["good", "bad", "great", "awful", "film", "plot", "actor", "dull", "fine"]
+    texts = [" ".join(random.choice(words, 6)) for _ in range(200)]
+    return texts, np.array(["good" in text or "great" in text for text in texts])
+
+
 def two_targets():
     rows, target = datasets.load_diabetes(return_X_y=True)
     return rows, np.column_stack([target, -2 * target])
@@ -90,6 +135,8 @@ LOADERS = {
     "diabetes_frame": lambda: datasets.load_diabetes(return_X_y=True, as_frame=True),
     "two_targets": two_targets,
     "penguins": penguins,
+    "spreadsheet": spreadsheet,
+    "reviews": reviews,
 }
 CASES = {
     "logistic": ("iris_frame", lambda: LogisticRegression(max_iter=2000)),
@@ -123,6 +170,34 @@ CASES = {
     ),
     # Fitted on several cores: it would ask for as many threads again.
     "clusters": ("iris", lambda: KMeans(3, n_init=2, random_state=0)),
+    "nearest by distance": (
+        "wine",
+        lambda: make_pipeline(StandardScaler(), KNeighborsClassifier(weights="distance")),
+    ),
+    "calibrated": (
+        "cancer",
+        lambda: CalibratedClassifierCV(RandomForestClassifier(8, random_state=0), cv=2),
+    ),
+    "a threshold of its own": (
+        "cancer",
+        lambda: FixedThresholdClassifier(
+            make_pipeline(StandardScaler(), LogisticRegression()), threshold=0.3
+        ),
+    ),
+    "splits by category": ("spreadsheet", lambda: boosted_categories()),
+    "encoded by target": ("spreadsheet", lambda: encoded_by_target()),
+    "log of the target": (
+        "diabetes_frame",
+        lambda: TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1),
+    ),
+    "bins": ("wine", lambda: make_pipeline(KBinsDiscretizer(4), LogisticRegression())),
+    "adaboost": ("wine", lambda: AdaBoostClassifier(n_estimators=8, random_state=0)),
+    "hard votes": (
+        "iris",
+        lambda: VotingClassifier([("tree", DecisionTreeClassifier()), ("bayes", GaussianNB())]),
+    ),
+    "mixture": ("iris", lambda: GaussianMixture(3, random_state=0)),
+    "words": ("reviews", lambda: make_pipeline(TfidfVectorizer(), LogisticRegression())),
     "two targets": ("two_targets", lambda: LinearRegression()),
     "forest of two targets": ("two_targets", lambda: RandomForestRegressor(20, random_state=0)),
 }
@@ -155,7 +230,7 @@ def as_json(rows):
     if isinstance(rows, pd.DataFrame):
         records = rows.to_dict("records")
         return [{k: None if pd.isna(v) else v for k, v in record.items()} for record in records]
-    return rows.tolist()
+    return [[text] for text in rows] if isinstance(rows, list) else rows.tolist()
 
 
 def assert_same(answer, model, rows):
@@ -165,7 +240,10 @@ def assert_same(answer, model, rows):
     else:
         assert answer["predictions"] == expected.tolist()
     if hasattr(model, "predict_proba"):
-        labels = [str(label) for label in model.classes_.tolist()]
+        classes = getattr(model, "classes_", np.arange(model.predict_proba(rows[:1]).shape[1]))
+        labels = [
+            label if isinstance(label, str) else json.dumps(label) for label in classes.tolist()
+        ]
         found = [[row[label] for label in labels] for row in answer["probabilities"]]
         np.testing.assert_allclose(found, model.predict_proba(rows), rtol=1e-5, atol=1e-12)
     else:

@@ -125,6 +125,9 @@ CLASSIFIERS = {
     "bins in order": lambda: before(KBinsDiscretizer(3, encode="ordinal")),
     "binarized": lambda: before(Binarizer(threshold=2.0)),
     "quantiles": lambda: before(QuantileTransformer(n_quantiles=30)),
+    "normal quantiles": lambda: before(
+        QuantileTransformer(n_quantiles=30, output_distribution="normal")
+    ),
     "powers": lambda: before(PowerTransformer()),
     "powers of positives": lambda: before(PowerTransformer("box-cox")),
     "splines": lambda: before(SplineTransformer()),

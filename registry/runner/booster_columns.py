@@ -44,10 +44,9 @@ def refuses_others(model: Any) -> bool:
 
 
 def words(model: Any) -> list[int]:
-    """The columns that CatBoost takes as strings: categories, which it hashes, and texts."""
-    if not isinstance(model, catboost.CatBoost):
-        return []
-    return [*model._get_cat_feature_indices(), *model._get_text_feature_indices()]
+    """The columns that CatBoost takes as strings: categories, which it hashes."""
+    is_catboost = isinstance(model, catboost.CatBoost)
+    return list(model._get_cat_feature_indices()) if is_catboost else []
 
 
 def _xgboost_splits(model: Any) -> Splits:

@@ -4,6 +4,7 @@ own, pickled, or deep inside a pipeline.
 Their libraries start threads when left alone, which a child may not.
 """
 
+import re
 from typing import Any
 
 import catboost
@@ -13,10 +14,13 @@ import orjson
 import xgboost
 
 from registry.runner.lightgbm_models import as_estimator as lightgbm_estimator
+from registry.runner.refusals import Refused
 
 # What is no scikit-learn estimator though it predicts.
 Other = catboost.CatBoost | xgboost.Booster | lightgbm.Booster
 XGBOOST_CLASSIFIERS = ("binary:logistic", "binary:hinge", "multi:softprob", "multi:softmax")
+# The parts of a CatBoost file that process texts and vectors.
+PROCESSING = re.compile(rb"text_process_v\d|EmbedCalcerV\d")
 CATBOOST_CLASSIFIERS = (
     "Logloss",
     "CrossEntropy",
@@ -25,6 +29,19 @@ CATBOOST_CLASSIFIERS = (
     "MultiLogloss",
     "MultiCrossEntropy",
 )
+
+
+def refuse_texts(content: bytes) -> None:
+    """Raises Refused for a CatBoost model that takes texts or vectors, also a pickled one.
+
+    To open one the library reads /proc, and ends the process where there is none.
+    """
+    if b"CBM1" in content and PROCESSING.search(content):
+        raise Refused(
+            "unreadable",
+            "CatBoost models with text_features or embedding_features are not served. Turn texts "
+            "into numbers first, for example by a TfidfVectorizer in a pipeline.",
+        )
 
 
 def settle(part: Any) -> None:

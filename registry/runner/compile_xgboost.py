@@ -22,7 +22,6 @@ from registry.runner.not_compiled import NotCompiled
 from registry.runner.xgboost_files import learner_of, tree_model
 
 LOGISTIC = ("binary:logistic", "reg:logistic")
-LOGITS = (*LOGISTIC, "binary:logitraw")
 # The greatest number that is none: it has no categories below zero, not even by rounding.
 BELOW_ZERO = float(np.nextafter(0.0, -1.0))
 MANY = ("multi:softprob", "multi:softmax")
@@ -86,7 +85,7 @@ def _base_scores(learner: dict[str, Any]) -> np.ndarray:
     base = np.full(count, base[0]) if len(base) == 1 else base
     one, objective = np.float32(1), learner["objective"]["name"]
     with np.errstate(all="ignore"):
-        if objective in LOGITS:
+        if objective in LOGISTIC:
             base = -np.log((one / base - one).astype(np.float64))
         elif objective in EXPONENTS:
             base = np.log(base.astype(np.float64))

@@ -77,6 +77,7 @@ class Opened:
 def open_pickle(content: bytes) -> Opened:
     """What was pickled. Raises Refused or MemoryError."""
     stream = decompressed(content)
+    boosters.refuse_texts(stream)
     imports = scan.refuse_imports(stream)
     _refuse_other_kinds(stream, imports)
     return opened_by(lambda: _unpickled(stream, imports), imports)

@@ -37,7 +37,8 @@ def open_xgboost(content: bytes) -> Opened:
 def open_lightgbm(content: bytes) -> Opened:
     """What Booster.save_model writes. Raises Refused."""
     try:
-        booster = lightgbm.Booster(model_str=content.decode())
+        # It finds its trees by their lengths, which a copy made on Windows has changed.
+        booster = lightgbm.Booster(model_str=content.decode().replace("\r\n", "\n"))
         estimator = as_estimator(booster)
     except (lightgbm.basic.LightGBMError, ValueError, TypeError, LookupError) as error:
         raise _unreadable("LightGBM", lightgbm, error) from None
@@ -46,6 +47,7 @@ def open_lightgbm(content: bytes) -> Opened:
 
 def open_catboost(content: bytes) -> Opened:
     """The binary format, .cbm. Raises Refused."""
+    boosters.refuse_texts(content)
     try:
         estimator = boosters.catboost_estimator(content)
     except (catboost.CatBoostError, ValueError, TypeError, LookupError) as error:

@@ -147,3 +147,59 @@ def test_an_own_objective_gives_plain_scores():
     answer = load(content, report["signature"], "lightgbm").predict(matrix(rows), ["predict"])
 
     np.testing.assert_array_equal(answer["predict"], booster.predict(rows))
+
+
+def test_texts_of_catboost_are_refused():
+    rows = [[0.5 * n, ["good day", "bad rain", "more sun"][n % 3]] for n in range(60)]
+    model = catboost.CatBoostClassifier(text_features=[1], **boosters.CAT)
+    model.fit(rows, [n % 3 == 0 for n in range(60)])
+
+    for content, fmt in (
+        (boosters.native(model), "catboost"),
+        (boosters.pickled(model), "sklearn"),
+    ):
+        with pytest.raises(Refused) as refused:
+            inspect(content, fmt=fmt)
+
+        assert refused.value.code == "unreadable"
+        assert "text_features" in refused.value.reason
+
+
+def test_a_lightgbm_file_that_went_through_windows():
+    content = boosters.native(boosters.fitted("lightgbm", "many"))
+    rows = boosters.held_out("lightgbm", "many")
+    windows = content.replace(b"\n", b"\r\n")
+    report, _ = inspect(windows, fmt=sniff(windows))
+
+    answer = load(windows, report["signature"], "lightgbm").predict(matrix(rows), ["predict"])
+
+    expected = boosters.fitted("lightgbm", "many").predict(rows)
+    assert np.array_equal(answer["predict"], expected)
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        "binary:logitraw",
+        "rank:pairwise",
+        "reg:pseudohubererror",
+        "multi:softmax",
+        "reg:quantileerror",
+    ],
+)
+def test_bare_boosters_of_other_objectives(objective):
+    rows, target = boosters.data("breast_cancer")
+    params = {"objective": objective, "nthread": 1}
+    if objective == "multi:softmax":
+        params["num_class"] = 2
+    if objective == "reg:quantileerror":
+        params["quantile_alpha"] = 0.5
+    booster = xgboost.train(params, xgboost.DMatrix(rows[::2], target[::2]), 6)
+    content = bytes(booster.save_raw())
+    report, graphs = inspect(content, fmt="xgboost")
+    asked = xgboost.DMatrix(rows[1::2])
+
+    for holder in (content, graphs[0]):
+        fmt = "xgboost" if holder is content else "graph"
+        answer = load(holder, report["signature"], fmt).predict(matrix(rows[1::2]), ["predict"])
+        np.testing.assert_array_equal(answer["predict"], booster.predict(asked))

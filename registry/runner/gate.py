@@ -216,6 +216,8 @@ def _check_node(node: onnx.NodeProto, defined: set[str]) -> None:
 
 
 def _check_name(name: str) -> None:
+    if not isinstance(name, str):  # protobuf hands on what is no UTF-8 as bytes
+        raise refuse("a name is no text")
     if not name or len(name) > MAX_NAME:
         raise refuse("a name is empty or too long")
     # What is no UTF-8 comes back as bytes.

@@ -22,6 +22,13 @@ SLACK = 1e-3
 
 def open_onnx(content: bytes) -> Opened:
     """Raises Refused: by the gate, the runtime, or for want of a prediction."""
+    try:
+        return _opened(content)
+    except UnicodeDecodeError:
+        raise Refused("graph_refused", "The graph is refused: a text in it is no UTF-8.") from None
+
+
+def _opened(content: bytes) -> Opened:
     model = onnx_graphs.tidied(gate.parsed(content))
     ports = ports_of(model.graph)
     gate.check(model.SerializeToString(), uploaded=True)

@@ -43,6 +43,7 @@ PARTS = """
     sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor
     sklearn.metrics._scorer._Scorer sklearn.metrics._scorer._PassthroughScorer
     sklearn.cluster._birch._CFNode sklearn.cluster._birch._CFSubcluster
+    sklearn.cluster._bisect_k_means._BisectingTree sklearn.impute._iterative._ImputerTriplet
     sklearn.neural_network._stochastic_optimizers.AdamOptimizer
     sklearn.neural_network._stochastic_optimizers.SGDOptimizer
 """
@@ -50,6 +51,7 @@ PART_MODULES = ("sklearn._loss.", "_loss", "sklearn.linear_model._sgd_fast")
 # Pure arithmetic that FunctionTransformer and SelectKBest are given.
 FUNCTIONS = """
     scipy._lib.array_api_compat.numpy._aliases.asarray
+    sklearn.cluster._kmeans._kmeans_single_lloyd sklearn.cluster._kmeans._kmeans_single_elkan
     numpy.nan_to_num numpy.round numpy.around numpy.clip numpy.mean numpy.median numpy.sum
     sklearn.feature_selection._univariate_selection.f_classif
     sklearn.feature_selection._univariate_selection.f_regression

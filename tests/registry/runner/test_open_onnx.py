@@ -306,7 +306,12 @@ def using(operator: str, *inputs: str, domain: str = "") -> bytes:
     return table_of([helper.make_node(operator, inputs, ["y"], domain=domain)], [huge])
 
 
+def name_of_no_text() -> bytes:
+    return onnx_files.perceptron().replace(b"hidden", b"hid\xffen")
+
+
 HOSTILE = {
+    "name of no text": (name_of_no_text, "no text"),
     "fill": (lambda: using("ConstantOfShape", "huge"), "ConstantOfShape"),
     "expand": (lambda: using("Expand", "X", "huge"), "too large"),
     "loop": (lambda: using("Loop", "X"), "Loop"),

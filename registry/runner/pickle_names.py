@@ -35,9 +35,11 @@ DENIED_NAMES = frozenset(
 ALLOWED_NAMES = frozenset({"_io.BytesIO", "_io.StringIO"})
 
 # Packages that models are made of. Their classes are no news; functions of theirs that loading
-# *calls* are, but for those that rebuild objects.
+# *calls* are, but for those that rebuild objects. (`_loss` and `closs` are what scikit-learn 1.4
+# to 1.8 call their own losses in a pickle.)
 _KNOWN = """
-    sklearn numpy scipy pandas joblib xgboost lightgbm catboost _catboost cloudpickle pyarrow
+    sklearn _loss closs numpy scipy pandas joblib xgboost lightgbm catboost _catboost cloudpickle
+    pyarrow
     collections _collections copyreg datetime _datetime decimal _decimal fractions uuid numbers
     enum types _codecs array functools operator _operator itertools math cmath string re random
     statistics abc typing weakref dateutil pytz zoneinfo tzlocal dataclasses imblearn

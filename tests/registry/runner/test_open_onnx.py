@@ -238,6 +238,24 @@ def test_constants_listed_as_inputs_are_none():
     assert len(report["signature"]["inputs"]) == 4
 
 
+@pytest.mark.parametrize(("version", "is_read"), [(6, False), (7, True), (8, True), (9, True)])
+def test_operator_sets_7_and_8_are_read_as_9(version, is_read):
+    x = onnx_files.value("X", TensorProto.FLOAT, [None, 4])
+    y = onnx_files.value("y", TensorProto.FLOAT, None)
+    node = helper.make_node("LinearRegressor", ["X"], ["z"], domain="ai.onnx.ml",
+                            coefficients=[1.0, 2.0, 3.0, 4.0])  # fmt: skip
+    content = onnx_files.model(
+        [node, helper.make_node("Identity", ["z"], ["y"])], [x], [y], **{"": version}
+    )
+
+    if is_read:
+        assert load(content, looked_at(content)[0]["signature"], fmt="onnx").predict(
+            matrix([[1, 1, 1, 1]]), ["predict"]
+        )["predict"].tolist() == [10.0]
+    else:
+        assert "version 6" in refusal(content).reason
+
+
 def test_a_width_left_open_follows_from_the_weights():
     content = onnx_files.exported(
         artifacts.fitted("scaled_logistic"), FloatTensorType([None, None])

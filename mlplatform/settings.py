@@ -367,7 +367,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"PredictionStatusEnum": "inference.models.Prediction.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "PredictionStatusEnum": "inference.models.Prediction.Status",
+        "LifecycleEnum": "registry.api.serializers.LIFECYCLE",
+        "VersionStatusEnum": "registry.models.ModelVersion.Status",
+    },
 }
 UNFOLD = {"SITE_TITLE": "mlplatform operations", "SITE_HEADER": "mlplatform operations"}
 

@@ -15,6 +15,15 @@ from registry.formats import DECLARED
 from registry.models import Alias, ModelVersion, RegisteredModel
 
 MAX_TAGS = 20
+# What the owner of an admitted version may make of it.
+LIFECYCLE = [
+    (status.value, status.label)
+    for status in (
+        ModelVersion.Status.READY,
+        ModelVersion.Status.DEPRECATED,
+        ModelVersion.Status.ARCHIVED,
+    )
+]
 
 
 class Tags(serializers.ListField):
@@ -94,7 +103,7 @@ class VersionChangesSerializer(StrictSerializer):
     pinned = serializers.BooleanField(
         required=False, help_text="true: the original answers, graph or not"
     )
-    status = serializers.ChoiceField(["ready", "deprecated", "archived"], required=False)
+    status = serializers.ChoiceField(LIFECYCLE, required=False)
 
 
 class AliasChangeSerializer(StrictSerializer):

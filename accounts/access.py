@@ -23,7 +23,6 @@ from accounts import gate, generation, limits, quotas, snapshot
 from accounts.gate import Answer, State
 from accounts.limits import Verdict
 from accounts.principals import Principal
-from mlplatform.foundation.redis import attempt
 
 Load = Callable[[], Principal | None]
 
@@ -44,7 +43,6 @@ class Visit:
         self.denial_key = denial_key
         self.principal: Principal | None = None
         self.is_fresh = False
-        self.has_passed = False
 
     def recognize(self) -> Principal | None:
         """Who the credential stands for, by memory or PostgreSQL; None: nobody, any more."""
@@ -72,18 +70,46 @@ class Visit:
             snapshot.drop(self.credential)
             return None
         self._enforce(request, answer)
-        self.has_passed = True
         return answer
+
+    def enter(
+        self, request: HttpRequest | Request, *, predictions: int, wanted: Sequence[bytes]
+    ) -> Answer | None:
+        """`pass_gate` for a request that was recognized before. Raises Outdated as well.
+
+        Then nothing has been counted, and this visit has the principal to begin anew with.
+        """
+        ask = _Asking(self, predictions, wanted)
+        answer = ask()
+        if not self.is_fresh and _is_doubtful(self.principal, answer):
+            if self._reload(answer):
+                raise Outdated
+            answer = None
+        if answer is not None and answer.state is State.DENIED:
+            snapshot.drop(self.credential)
+            raise Outdated
+        self._enforce(request, answer)
+        return answer
+
+    def begin_anew(self, before: "Visit") -> Principal | None:
+        """With what the gate had asked PostgreSQL for; whatever is remembered may be older."""
+        self.principal, self.is_fresh = before.principal, True
+        return self.principal
 
     def _load(self) -> Principal | None:
         self.principal, self.is_fresh = self.load(), True
-        if self.principal is not None and self.principal.standing is not None:
+        if self.principal is None or self.principal.standing is None:
             # Without a standing nothing would tell when it changes.
+            snapshot.drop(self.credential)
+        else:
             snapshot.put(self.credential, self.principal)
         return self.principal
 
     def _renew(self, answer: Answer | None, ask: Callable[[], Answer | None]) -> Answer | None:
-        """While PostgreSQL is away, what is not known to have changed goes on a while."""
+        return self.principal and ask() if self._reload(answer) else None
+
+    def _reload(self, answer: Answer | None) -> bool:
+        """False while PostgreSQL is away: what is not known to have changed goes on a while."""
         known = self.principal
         try:
             self._load()
@@ -91,8 +117,8 @@ class Visit:
             changed = answer is not None and answer.state is State.STALE
             if changed or known.age() > settings.ACCESS_STALE_SECONDS:
                 raise
-            return None
-        return self.principal and ask()
+            return False
+        return True
 
     def _enforce(self, request: HttpRequest | Request, answer: Answer | None) -> None:
         principal = self.principal
@@ -110,10 +136,18 @@ class Visit:
 class _Asking:
     """Asks the gate for a visit's principal; a quota without a counter gets one first."""
 
-    def __init__(self, visit: Visit, predictions: int, wanted: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        visit: Visit,
+        predictions: int,
+        wanted: Sequence[bytes],
+        *,
+        asks_again: bool = False,
+    ) -> None:
         self.visit = visit
         self.predictions = predictions
         self.wanted = wanted
+        self.asks_again = asks_again
 
     def __call__(self) -> Answer | None:
         """None when Redis is away."""
@@ -139,6 +173,7 @@ class _Asking:
             quotas=quotas.of(principal, at=self.visit.at) if self.predictions else (),
             predictions=self.predictions,
             wanted=self.wanted,
+            asks_again=self.asks_again,
         )
 
 
@@ -147,16 +182,19 @@ def admit(request: HttpRequest | Request, visit: Visit, *, later: bool = False) 
 
     Raises RateLimited.
     """
-    if visit.recognize() is None:
-        return None
     if later:
-        django_request = getattr(request, "_request", request)
-        before = getattr(django_request, "visit", None)
-        visit.has_passed = before is not None and before.has_passed
-        django_request.visit = visit
-    else:
+        return _recognized_once(getattr(request, "_request", request), visit)
+    if visit.recognize() is not None:
         visit.pass_gate(request)
     return visit.principal
+
+
+def _recognized_once(request: HttpRequest, visit: Visit) -> Principal | None:
+    before: Visit | None = getattr(request, "visit", None)
+    request.visit = visit
+    if before is not None and before.is_fresh and before.credential == visit.credential:
+        return visit.begin_anew(before)
+    return visit.recognize()
 
 
 def enter(
@@ -165,18 +203,13 @@ def enter(
     """The values of the wanted keys, once the request has passed; None when Redis is away.
 
     `predictions` are counted against the monthly quotas, all or none. Raises RateLimited,
-    QuotaExceeded, or Outdated: then authenticate again and begin anew; what has passed is
-    not counted twice.
+    QuotaExceeded, or Outdated: then nothing has been counted; authenticate again
+    (`accounts.authentication.authenticate_again`) and begin anew.
     """
     visit: Visit | None = getattr(request._request, "visit", None)
-    if visit is None:
+    if visit is None or visit.principal is None:
         return ()  # nobody: the view refuses
-    if visit.has_passed:
-        return attempt(lambda redis: redis.mget(wanted)) if wanted else ()
-    known = visit.principal
-    answer = visit.pass_gate(request, predictions=predictions, wanted=wanted)
-    if visit.principal is not known:
-        raise Outdated
+    answer = visit.enter(request, predictions=predictions, wanted=wanted)
     return answer and answer.found
 
 
@@ -195,7 +228,7 @@ def pass_warm(
     """
     visit = Visit(None, _nobody, at=at, denial_key=denial_key)
     visit.principal = principal
-    answer = _Asking(visit, predictions, wanted)()
+    answer = _Asking(visit, predictions, wanted, asks_again=True)()
     if answer is None or answer.state is not State.PASSED:
         return None
     verdict = limits.verdict(limit=principal.rate_limit, used=answer.used)

@@ -40,13 +40,17 @@ for i = 4, last do
   if not used[i] then return {'uncounted', 0, i - 4} end
 end
 
+local full = nil
+for i = 4, last do
+  if not full and tonumber(used[i]) + asked > tonumber(ARGV[i + 5]) then full = i - 4 end
+end
+if full and ARGV[8] == '1' then return {'exhausted', 0, full} end
+
 local count = redis.call('INCR', KEYS[3])
 if count == 1 then redis.call('EXPIRE', KEYS[3], ARGV[5]) end
 if count > tonumber(ARGV[4]) then return {'limited', count, 0} end
 
-for i = 4, last do
-  if tonumber(used[i]) + asked > tonumber(ARGV[i + 4]) then return {'exhausted', count, i - 4} end
-end
+if full then return {'exhausted', count, full} end
 for i = 4, last do redis.call('INCRBY', KEYS[i], asked) end
 if last == #KEYS then return {'passed', count, 0} end
 return {'passed', count, 0, redis.call('MGET', unpack(KEYS, last + 1))}
@@ -71,7 +75,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """`generation_key` empty: nothing is remembered. `is_fresh`: just loaded from PostgreSQL."""
+    """`generation_key` empty: nothing is remembered. `is_fresh`: just loaded from PostgreSQL.
+
+    `asks_again`: where a quota is exhausted the request comes again, and is counted then.
+    """
 
     rate_key: str
     rate_limit: int
@@ -82,6 +89,7 @@ class Question:
     quotas: Sequence[Quota] = ()
     predictions: int = 0
     wanted: Sequence[bytes] = ()
+    asks_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,7 @@ def ask(question: Question) -> Answer | None:
         RATE_KEY_SECONDS,
         question.predictions,
         len(question.quotas),
+        int(question.asks_again),
     ]
     keys += [quota.key for quota in question.quotas]
     keys += question.wanted

@@ -380,4 +380,5 @@ class APIKey(models.Model):
         if self.is_use_due(at=at):
             # Remembered first: where the write fails, the next minute tries again.
             self.last_used_at, self.last_used_ip = at, ip
-            self.save(update_fields=["last_used_at", "last_used_ip"])
+            # Not save(): the row may be gone, which is the gate's to tell.
+            APIKey.objects.filter(pk=self.pk).update(last_used_at=at, last_used_ip=ip)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -28,8 +29,9 @@ KEPT_OUT_SECONDS = 60.0
 
 # One lock a digest that this process has loaded.
 _loading: dict[str, threading.Lock] = {}
-# Until when nobody tries again a digest that did not answer as it did.
-_kept_out: dict[str, float] = {}
+# Until when nobody tries again what did not answer as it did, by version and digest: others'
+# versions of the same bytes have golden examples of their own.
+_kept_out: dict[tuple[UUID, str], float] = {}
 
 
 def loaded_and(ask: Callable[[], Any], host: Host, served: Served) -> Any:
@@ -60,7 +62,7 @@ def _load(host: Host, served: Served) -> None:
         host.rename(trial, served.served_digest, deadline=deadline)
         return
     host.rename(trial, None, deadline=deadline)
-    _kept_out[served.served_digest] = monotonic() + KEPT_OUT_SECONDS
+    _kept_out[_key(served)] = monotonic() + KEPT_OUT_SECONDS
     logger.error(
         "model changed",
         version_id=str(served.version_id),
@@ -71,7 +73,7 @@ def _load(host: Host, served: Served) -> None:
 
 
 def _refuse_kept_out(served: Served) -> None:
-    until = _kept_out.get(served.served_digest, 0.0)
+    until = _kept_out.get(_key(served), 0.0)
     if until > monotonic():
         raise ModelChanged(
             f"Version {served.version_number} does not answer its golden example as it did when "
@@ -79,7 +81,11 @@ def _refuse_kept_out(served: Served) -> None:
             "Promote another version, or upload it anew.",
             retry_after=int(KEPT_OUT_SECONDS),
         )
-    _kept_out.pop(served.served_digest, None)
+    _kept_out.pop(_key(served), None)
+
+
+def _key(served: Served) -> tuple[UUID, str]:
+    return served.version_id, served.served_digest
 
 
 def _answers_as_it_did(host: Host, name: str, served: Served) -> bool:

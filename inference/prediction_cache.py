@@ -67,7 +67,15 @@ def _text(value: str | None) -> bytes:
 
 def load(values: Sequence[bytes | None]) -> list[RowAnswer | None]:
     """The answers in what Redis gave for keys; None for each it has not."""
-    return [None if value is None else tuple(orjson.loads(value)) for value in values]
+    return [None if value is None else _loaded(value) for value in values]
+
+
+def _loaded(value: bytes) -> RowAnswer | None:
+    try:
+        prediction, odds = orjson.loads(value)
+    except ValueError:  # damaged, or another release's
+        return None
+    return prediction, odds
 
 
 def write(keys: Sequence[bytes], answers: Sequence[RowAnswer]) -> None:

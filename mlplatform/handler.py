@@ -21,8 +21,11 @@ from django.http.request import split_domain_port, validate_host
 from accounts.throttling import headers_of
 from inference.api import express
 from mlplatform.api import PROBLEM_JSON, as_problem, problem_body
+from mlplatform.foundation.errors import ServerFault
 from mlplatform.middleware import log_request, request_id_of, security_headers
 from mlplatform.wire import to_json
+
+logger = structlog.get_logger(__name__)
 
 ENDPOINT = f"{express.PREFIX}<model:model>"
 
@@ -37,12 +40,14 @@ class Handler(WSGIHandler):
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
-        admitted = express.admit(environ) if _is_of_ours(environ) else None
-        if admitted is None:
+        if not environ["PATH_INFO"].startswith(express.PREFIX) or not _is_of_ours(environ):
             return super().__call__(environ, start_response)
         request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        admitted = express.admit(environ)
+        if admitted is None:
+            return super().__call__(environ, start_response)
         status, body, headers = _answer(admitted, request_id)
         headers += [*self._headers, *headers_of(admitted.verdict)]
         headers += [("X-Request-Id", request_id), ("Content-Length", str(len(body)))]
@@ -57,7 +62,11 @@ def _answer(admitted: express.Admitted, request_id: str) -> tuple[str, bytes, He
     except Exception as error:
         problem = as_problem(error)
         if problem is None:
-            raise
+            # Not Django's way: the rows are counted already, and may have been answered.
+            logger.exception("a prediction failed by a fault of ours")
+            problem = ServerFault(
+                "The platform failed on this request. The log has the reason under the request id."
+            )
         retry = [] if problem.retry_after is None else [("Retry-After", str(problem.retry_after))]
         body = orjson.dumps(problem_body(problem, request_id))
         status = f"{int(problem.status)} {problem.status.phrase}"

@@ -23,7 +23,20 @@ class JSONRenderer(BaseRenderer):
 
 def to_json(data: Any) -> bytes:
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
-    return orjson.dumps(data, option=options, default=str)
+    try:
+        return orjson.dumps(data, option=options, default=str)
+    except TypeError:
+        return orjson.dumps(_narrowed(data), option=options, default=str)
+
+
+def _narrowed(data: Any) -> Any:
+    """With floats for integers of more than 64 bits: PostgreSQL gives 1e20 back as one."""
+    if isinstance(data, dict):
+        return {name: _narrowed(value) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_narrowed(value) for value in data]
+    is_wide = type(data) is int and not -(2**63) <= data < 2**64
+    return float(data) if is_wide else data
 
 
 class JSONParser(BaseParser):

@@ -134,7 +134,7 @@ def _admit(version: ModelVersion, runner: Runner, steps: Steps, *, at: datetime)
                 version.recognize(runner.scan(artifact.fileno(), deadline=_deadline()))
                 step["note"] = disagreement(version.declared_format, version.format)
             _judge_scan(version, version.scan)
-        found = _found_in(twin, steps) if twin else _find(version, runner, artifact, steps)
+        found = _found_in(twin, version, steps) if twin else _find(version, runner, artifact, steps)
     seconds = round(time.perf_counter() - started, 3)
     _open_for_use(version, found, seconds=seconds, at=at)
 
@@ -144,13 +144,17 @@ def _twin_of(version: ModelVersion) -> ModelVersion | None:
 
     Two at once are both opened: nobody waits for another's worker.
     """
+    if version.released_at:
+        return None  # admitted anew, with its answers of today: not with those it was held for
     twin = ModelVersion.objects.twins_of(version).first()
     if twin and twin.graph_digest and not artifacts.is_stored(twin.graph_digest):
         return None  # whoever restores the storage uploads again
     return twin
 
 
-def _found_in(twin: ModelVersion, steps: Steps) -> Found:
+def _found_in(twin: ModelVersion, version: ModelVersion, steps: Steps) -> Found:
+    # What opening it showed, by the rules of now.
+    _judge_scan(version, {"imports": twin.facts.get("imports", ())})
     verdict = Verdict(twin.graph_digest, twin.parity, twin.golden)
     steps.skip(OPENING, note=f"as found in {twin}, which has the same bytes")
     return Found(twin.checked_signature, twin.facts, verdict)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_SHOWN = 200
+MAX_LENGTH = 300
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Estimator:
             trained_with=_text(facts.get("trained_with")),
             runs_with=_text(facts.get("runs_with")),
             warnings=_texts(facts.get("warnings")),
-            params=tuple((name, str(value)) for name, value in pairs),
+            params=tuple((name, str(value)[:MAX_LENGTH]) for name, value in pairs),
         )
 
     @property

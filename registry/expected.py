@@ -110,5 +110,12 @@ def _number(value: Any) -> float | None:
 
 
 def _shown(values: Sequence[Any]) -> Any:
-    plain = [clean(value) if isinstance(value, str) else value for value in values]
+    plain = [_plain(value) for value in values]
     return plain[0] if len(plain) == 1 else plain
+
+
+def _plain(value: Any) -> Any:
+    """As JSON can say it: nan and inf as words."""
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    return clean(value) if isinstance(value, str) else value

@@ -91,6 +91,10 @@ def _replay_with(version: ModelVersion, libraries: dict[str, str]) -> bool:
     except RegistryProblem as error:
         logger.warning("golden example not asked", version=str(version), reason=error.detail)
         return False
+    except ValueError:
+        # A row that nothing of ours understands must not keep the others from being asked.
+        logger.exception("golden example not understood", version=str(version))
+        return False
     version.recheck(libraries)
     return False
 

@@ -161,7 +161,12 @@ def input_from_json(data: dict[str, Any]) -> Input:
 
 def _examples(values: object) -> tuple[Any, ...]:
     listed = values[:MAX_EXAMPLES] if isinstance(values, list | tuple) else ()
-    return tuple(value for value in listed if isinstance(value, str | int | float))
+    # PostgreSQL gives 1e20 back as an integer, which JSON on our wire does not take.
+    return tuple(
+        float(value) if isinstance(value, int) and abs(value) > LARGEST_INTEGER else value
+        for value in listed
+        if isinstance(value, str | int | float)
+    )
 
 
 def _categories(values: list[Any] | None, kind: type) -> tuple[Any, ...] | None:

@@ -44,7 +44,8 @@ def _change(
 ) -> ModelVersion:
     # The model's row, as a promote locks it: no alias moves to a version while it is archived.
     model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
-    version = model.versions.get(pk=version.pk)
+    # The version's too: `golden.hold` takes it without the model's.
+    version = model.versions.select_for_update().get(pk=version.pk)
     version.model = model
     if not version.is_admitted:
         raise VersionNotReady(f"{version} is {version.status}; only an admitted one is changed.")

@@ -44,7 +44,7 @@ def describe(column: Input, values: Sequence[Any], whole: int = 0) -> dict[str, 
     }
     if column.dtype == "string" or column.categories:
         about["top"] = _top(present)
-    if column.dtype != "string" and present:
+    if column.dtype != "string" and not column.ignored and present:
         about.update(_figures(np.array(present, dtype=np.float64)))
     return about
 

@@ -27,7 +27,7 @@ def promote(version: ModelVersion, *, alias: str, by: User, at: datetime) -> Ali
 @transaction.atomic
 def _promote(version: ModelVersion, *, alias: str, by: User, at: datetime) -> Alias:
     model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
-    version = model.versions.get(pk=version.pk)
+    version = model.versions.select_for_update().get(pk=version.pk)
     version.model = model
     _require_serving(version)
     return point(version, alias=alias, by=by, at=at)

@@ -63,7 +63,10 @@ def inspection(frame: Frame) -> Inspection:
     for size in sizes:
         graphs.append(bytes(frame.body[start : start + size]))
         start += size
-    return Inspection(report=clean_json(report), graphs=graphs)
+    told = clean_json(report)
+    if type(told.get("not_compiled")) is not str:
+        told["not_compiled"] = ""  # it is shown wherever the version is: a sentence, or nothing
+    return Inspection(report=told, graphs=graphs)
 
 
 def table(frame: Frame) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from accounts.models import Organization
 from registry.models import CHAMPION
 from registry.serving import Served, resolve
 
-# An entry takes some 2 KB beside its signature.
+# An entry takes some 2 KB beside its signature, and that some 500 bytes an input or category.
 SIZE = 4096
+MOST_COLUMNS = 500_000
 
 _lock = threading.Lock()
 _remembered: OrderedDict[tuple, tuple[int, Served]] = OrderedDict()
+_columns = 0
 
 
 def find(
@@ -48,13 +50,27 @@ def recall(
 
 def _remember(key: tuple, organization: Organization, served: Served) -> None:
     """The one that was asked for longest ago makes room."""
+    global _columns
     with _lock:
+        _forget(key)
         _remembered[key] = organization.generation, served
-        _remembered.move_to_end(key)
-        while len(_remembered) > SIZE:
-            _remembered.popitem(last=False)
+        _columns += _weight(served)
+        while len(_remembered) > SIZE or (_columns > MOST_COLUMNS and len(_remembered) > 1):
+            _forget(next(iter(_remembered)))
+
+
+def _forget(key: tuple) -> None:
+    global _columns
+    _, served = _remembered.pop(key, (None, None))
+    _columns -= _weight(served) if served else 0
+
+
+def _weight(served: Served) -> int:
+    return sum(1 + len(column.categories or ()) for column in served.signature.inputs)
 
 
 def clear() -> None:
+    global _columns
     with _lock:
         _remembered.clear()
+        _columns = 0

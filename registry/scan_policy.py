@@ -11,6 +11,8 @@ from typing import Any, Protocol
 OPEN, QUARANTINE, REJECT = "open", "quarantine", "reject"
 _GRAVITY = (OPEN, QUARANTINE, REJECT)
 _OF_RULE = {"allow": OPEN, "quarantine": QUARANTINE, "deny": REJECT}
+# As many as a report tells: of a longer list the rest is not known.
+MOST_IMPORTS = 500
 # More are not named to the reader.
 MOST_NAMED = 5
 
@@ -41,7 +43,7 @@ def decide(scan: Mapping[str, Any], rules: Sequence[Rule], policy: Mapping[str, 
         for finding in scan.get("findings", ())
         if rule_for(finding["what"], rules) is None
     ]
-    decisions = [Decision(OPEN), *by_rules, *by_policy]
+    decisions = [Decision(OPEN), *by_rules, *by_policy, _by_length(scan, rules)]
     gravest = max(_GRAVITY.index(one.verdict) for one in decisions)
     return _together([one for one in decisions if one.verdict == _GRAVITY[gravest]])
 
@@ -56,6 +58,14 @@ def _fits(name: str, pattern: str) -> bool:
     if not pattern.endswith("*"):
         return name == pattern
     return name.startswith(pattern[:-1]) or name == pattern[:-2]
+
+
+def _by_length(scan: Mapping[str, Any], rules: Iterable[Rule]) -> Decision:
+    """What is cut off could be what a rule is about; no model imports so much."""
+    is_cut = len(scan.get("imports", ())) >= MOST_IMPORTS
+    if is_cut and any(_OF_RULE[rule.verdict] != OPEN for rule in rules):
+        return Decision(QUARANTINE, "import_rule", f"It imports {MOST_IMPORTS} names or more.")
+    return Decision(OPEN)
 
 
 def _names(scan: Mapping[str, Any]) -> list[str]:

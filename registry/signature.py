@@ -18,6 +18,9 @@ FEW_ROWS = 8
 
 __all__ = ["LARGEST", "Input", "InvalidRows", "InvalidSignature", "Signature"]
 
+# Every web process keeps signatures in memory: inputs, and the categories of all of them.
+MAX_COLUMNS = 200_000
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -76,6 +79,8 @@ class Signature:
         return signature
 
     def _check(self) -> None:
+        if sum(1 + len(column.categories or ()) for column in self.inputs) > MAX_COLUMNS:
+            raise InvalidSignature(f"more than {MAX_COLUMNS:,} inputs and categories")
         if not self.inputs or len(set(self.names)) != len(self.names):
             raise InvalidSignature("a model needs at least one input, each with its own name")
         if not set(self.methods) <= {"predict", "predict_proba"} or "predict" not in self.methods:

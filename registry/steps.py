@@ -68,7 +68,8 @@ class Steps:
         """
         outer = self.find(whole)
         for name, claimed in parts.items():
-            seconds = min(max(claimed, 0.0), outer["seconds"])
+            # Zero first: of NaN, which is neither more nor less, max gives the first.
+            seconds = min(max(0.0, claimed), outer["seconds"])
             outer["seconds"] = round(outer["seconds"] - seconds, 3)
             self.find(name).update(state="done", seconds=round(seconds, 3))
         began = datetime.fromisoformat(outer["started_at"])

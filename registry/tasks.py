@@ -30,7 +30,9 @@ def request_admission(version_id: UUID) -> None:
 
 def request_waiting(*, at: datetime) -> int:
     """Ask again for every version that waits. Returns how many there are."""
-    waiting = list(ModelVersion.objects.waiting(at=at).values_list("pk", flat=True)[:100])
+    # In any order: those that wait for good, for lost bytes say, must not keep the others back.
+    some = ModelVersion.objects.waiting(at=at).order_by("?")[:100]
+    waiting = list(some.values_list("pk", flat=True))
     for version_id in waiting:
         request_admission(version_id)
     return len(waiting)

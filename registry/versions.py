@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models
+from django.db import DataError, models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
@@ -282,7 +282,11 @@ class ModelVersion(models.Model):
         """The inspection is over, whatever came of it."""
         claim, self.claim = self.claim, None
         shared = ("status", "reason_code", "reason", "steps", "checked_with", "claim")
-        self._write(*shared, *fields, claim=claim)
+        try:
+            self._write(*shared, *fields, claim=claim)
+        except DataError:
+            self.claim = claim  # nothing was written: whoever tells of that still has it
+            raise
 
     def _write(self, *fields: str, claim: UUID | None) -> None:
         # A worker that was taken for dead may come back: the version is another's by then.

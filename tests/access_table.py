@@ -252,7 +252,7 @@ TABLE: dict[str, dict[str, Rule]] = {
         "get": READ(200),
         "patch": DEPLOY(200, body={"pinned": True}),
     },
-    "api/v1/models/<model:model>/aliases/<slug:alias>": {
+    "api/v1/models/<model:model>/aliases/<alias:alias>": {
         "put": DEPLOY(200, body={"version": 1}),
         "delete": DEPLOY(204),
     },

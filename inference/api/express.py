@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils.timezone import now
 from rest_framework.exceptions import APIException
 
@@ -106,13 +106,13 @@ def _is_plain(environ: Environ) -> bool:
 
 def _credential_in(environ: Environ) -> tuple[Principal, str] | None:
     """Who is remembered for it and may predict, and the key that would deny a token."""
-    given = environ.get("HTTP_X_API_KEY")
+    key = environ.get("HTTP_X_API_KEY")
     scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if given is None and scheme.lower() == "bearer":
-        given = bearer
-    if not given:
+    if key is None and bearer.startswith(api_keys.MARK):
+        key = bearer
+    if scheme.lower() != "bearer" and "HTTP_X_API_KEY" not in environ:
         return None
-    found = _of_key(given) if given.startswith(api_keys.MARK) else _of_token(given)
+    found = _of_token(bearer) if key is None else _of_key(key)
     if found is None or found[0].standing is None or found[0].has_ended(at=now()):
         return None
     return found if Capability.PREDICT in found[0].standing.capabilities else None
@@ -153,7 +153,10 @@ def _body_of(environ: Environ) -> bytes | None:
     length = body_length.stated(environ)
     if not 0 < length <= settings.MAX_PREDICT_BYTES:
         return None
-    body = environ["wsgi.input"].read(length)
+    try:
+        body = environ["wsgi.input"].read(length)
+    except OSError:
+        return None  # the client has gone: Django knows what to do
     environ["wsgi.input"] = io.BytesIO(body)  # Django may have to read it again
     return body if len(body) == length else None
 
@@ -162,6 +165,7 @@ def _note_use(principal: Principal, environ: Environ) -> None:
     key, at = principal.key, now()
     if key is None or not key.is_use_due(at=at):
         return
+    close_old_connections()  # else Django does at the begin of a request
     try:
         key.mark_used(at=at, ip=client_address.of(environ))
     except (OperationalError, InterfaceError):

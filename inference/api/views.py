@@ -97,18 +97,19 @@ class PredictView(APIView):
         raise AuthenticationFailed("Your organization changes too often. Ask again.")
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        try:
-            super().initial(request, *args, **kwargs)
-        except Exception:
-            self._refuse_strangers(request)
-            raise
-
-    def _refuse_strangers(self, request: Request) -> None:
         """Who may not ask any more is told only that, and not what is wrong with the request."""
-        try:
-            access.enter(request)
-        except access.Outdated:
-            authenticate_again(request)
+        for left in reversed(range(MAX_BEGINNINGS)):
+            try:
+                super().initial(request, *args, **kwargs)
+                return
+            except Exception:
+                try:
+                    access.enter(request)
+                except access.Outdated:
+                    if left:
+                        authenticate_again(request)
+                        continue
+                raise
 
     def _answer(self, request: Request, model: str) -> Response:
         """Nothing of what is asked is told, not even what is wrong with it, before `enter`."""

@@ -48,3 +48,11 @@ class StoreUnavailable(Problem):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "store_unavailable"
     title = "A store of the platform does not answer"
+
+
+class ServerFault(Problem):
+    """A fault of ours where Django's own answer to it is out of reach."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "error"
+    title = "Internal Server Error"

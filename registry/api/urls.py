@@ -21,6 +21,13 @@ class VersionNumber:
         return str(value)
 
 
+class AliasName(StringConverter):
+    """As long as the row takes it."""
+
+    regex = r"[A-Za-z0-9_-]{1,50}"
+
+
+register_converter(AliasName, "alias")
 register_converter(ModelReference, "model")
 register_converter(VersionNumber, "number")
 
@@ -35,5 +42,5 @@ urlpatterns = [
         views.VersionView.as_view(),
         name="api-version",
     ),
-    path("models/<model:model>/aliases/<slug:alias>", views.AliasView.as_view(), name="api-alias"),
+    path("models/<model:model>/aliases/<alias:alias>", views.AliasView.as_view(), name="api-alias"),
 ]

@@ -10,6 +10,7 @@ from whitenoise.compress import Compressor
 
 from mlplatform.browser_policy import CONTENT_SECURITY_POLICY as CONTENT_SECURITY_POLICY
 from mlplatform.browser_policy import PERMISSIONS_POLICY as PERMISSIONS_POLICY
+from mlplatform.enum_names import ENUM_NAMES
 from mlplatform.reliable_work import RELIABLE_WORK
 
 env = Env(eager=False)
@@ -219,9 +220,8 @@ PAYLOAD_SAMPLE = env.float("PAYLOAD_SAMPLE", 0.1, validate=validate.Range(min=0,
 # take while PostgreSQL is away; then predictions are refused, or answered without a log line.
 SPOOL_FSYNC = env.bool("SPOOL_FSYNC", default=False)
 SPOOL_MAX_BYTES = env.int("SPOOL_MAX_BYTES", default=2 * 2**30)
-SPOOL_WHEN_FULL = env.str(
-    "SPOOL_WHEN_FULL", "refuse", validate=validate.OneOf(["refuse", "forget"])
-)
+_when_full = validate.OneOf(["refuse", "forget"])
+SPOOL_WHEN_FULL = env.str("SPOOL_WHEN_FULL", "refuse", validate=_when_full)
 MAX_PREDICT_BYTES = env.int("MAX_PREDICT_BYTES", default=16 * 2**20)
 MAX_PREDICT_ROWS = env.int("MAX_PREDICT_ROWS", default=10_000)
 PREDICTION_CACHE_SECONDS = env.int("PREDICTION_CACHE_SECONDS", default=3600)
@@ -367,11 +367,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "PredictionStatusEnum": "inference.models.Prediction.Status",
-        "LifecycleEnum": "registry.api.serializers.LIFECYCLE",
-        "VersionStatusEnum": "registry.models.ModelVersion.Status",
-    },
+    "ENUM_NAME_OVERRIDES": ENUM_NAMES,
 }
 UNFOLD = {"SITE_TITLE": "mlplatform operations", "SITE_HEADER": "mlplatform operations"}
 

@@ -26,7 +26,7 @@ from tests.inference.entries import make_entry
 EXAMPLES = {
     "<uidb64>": "MQ",
     "<token>": "nothing",
-    "<slug:alias>": "challenger",
+    "<alias:alias>": "challenger",
     "<int:pk>": 1,
     r"^confirm-email/(?P<key>[-:\w]+)/$": "confirm-email/nothing/",
     "^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "password/reset/key/1-nothing/",

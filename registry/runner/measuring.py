@@ -64,12 +64,13 @@ def anonymous(status: Mapping[str, int]) -> int:
 def status_of(pid: int) -> dict[str, int]:
     """The numbers in /proc/PID/status; none where it does not exist any more."""
     try:
-        with open(f"/proc/{pid}/status") as file:
+        # As bytes: the name in it is the child's to choose, and need not be text.
+        with open(f"/proc/{pid}/status", "rb") as file:
             fields = [line.split() for line in file]
     except OSError:
         return {}
     return {
-        name.rstrip(":"): int(value)
+        name.rstrip(b":").decode(): int(value)
         for name, value, *_ in (one for one in fields if len(one) > 1)
         if value.isdigit()
     }
@@ -77,8 +78,8 @@ def status_of(pid: int) -> dict[str, int]:
 
 def _cpu_seconds(pid: int) -> float:
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / TICKS

@@ -43,5 +43,9 @@ class Permits:
                 self._running[client] = child, now
                 yield client
 
+    def loading(self) -> set[int]:
+        """The children that are being given a model."""
+        return {child for child, _ in self._running.values()}
+
     def facts(self) -> dict[str, int]:
         return {"running": len(self._running), "waiting": len(self._waiting)}

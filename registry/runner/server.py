@@ -123,6 +123,7 @@ class Server:
         self._clients: set[socket.socket] = set()
         self._selector = selectors.DefaultSelector()
         self._running = True
+        self._is_granting = False
         self._wake_on_signals()
         family.announce_to(self._watch_child)
 
@@ -134,6 +135,7 @@ class Server:
             self._family.kill_overdue()
             if monotonic() - self._swept > SWEEP_SECONDS:
                 self._swept = monotonic()
+                self._unsettle_loading()
                 self._upkeep.sweep()
                 self._grant_permits()
 
@@ -203,8 +205,24 @@ class Server:
         self._grant_permits()
 
     def _grant_permits(self) -> None:
-        for client in self._permits.granted():
-            self._reply(client, {"permit": True})
+        # Not from within itself: of many clients that are gone each would be a call deeper.
+        if self._is_granting:
+            return
+        self._is_granting = granted = True
+        try:
+            while granted:
+                granted = False
+                for client in self._permits.granted():
+                    granted = True
+                    self._reply(client, {"permit": True})
+        finally:
+            self._is_granting = False
+
+    def _unsettle_loading(self) -> None:
+        """What a model takes while it is loaded is no growth."""
+        for number in self._permits.loading():
+            if number in self._family.children:
+                self._family.children[number].settled = None
 
     def _answer(self, client: socket.socket, request: dict[str, Any]) -> None:
         if request["op"] == "status":

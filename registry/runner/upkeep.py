@@ -5,7 +5,7 @@ from time import monotonic
 from typing import Any
 
 from registry.runner.children import Child
-from registry.runner.family import Family, HostKey
+from registry.runner.family import Family, HostKey, NoRoom
 from registry.runner.machine import Idleness
 from registry.runner.measuring import anonymous, is_due, status_of
 from registry.runner.replicas import Replicas
@@ -61,7 +61,9 @@ class Upkeep:
 
     def _keep_budget(self, now: float) -> None:
         """Evict until all fit; the host that was used last is left, whatever its size."""
-        over = self.memory() - self._family.rules.memory_budget
+        children = self._family.children.values()
+        ending = sum(child.usage.memory for child in children if child.doom)
+        over = self.memory() - ending - self._family.rules.memory_budget
         for child in self._family.used_least()[:-1]:
             if over <= 0:
                 return
@@ -74,7 +76,10 @@ class Upkeep:
     def _fit_to_demand(self, host_key: HostKey, replicas: Replicas, idle_cores: float) -> None:
         most = self._family.rules.max_replicas
         if replicas.needs_another(most=most, idle_cores=idle_cores):
-            self._family.add_replica(host_key)
+            try:
+                self._family.add_replica(host_key)
+            except (NoRoom, OSError):
+                pass  # no slot, memory or descriptor for it now: one less will do
         elif len(replicas.children) > 1 and replicas.has_one_too_many():
             self._family.retire(replicas.children[-1])
 
